@@ -7,7 +7,7 @@ import { requireFormat } from '../documents/root.ts'
 import type { Instant } from '../kernel/clock.ts'
 import { type ErrorCode, PlatteError } from '../kernel/errors.ts'
 import { isoText } from '../kernel/format.ts'
-import { isDetailed } from '../release/channel.ts'
+import { isDetailed, type Release } from '../release/channel.ts'
 import type { Documents } from '../store/documents.ts'
 import { update } from '../store/update.ts'
 import { sha256Hex } from '../trust/digest.ts'
@@ -102,6 +102,10 @@ export function nextManifest(head: VerifiedChannel | undefined, next: ChannelMan
 export const storedForm = ({ root }: TrustedRoot, manifest: ChannelManifest): ReturnType<typeof moveDetails> =>
   root.format < 2 ? { manifest, documents: new Map() } : moveDetails(manifest)
 
+const hasInstaller = (release: Release): boolean =>
+  isDetailed(release) &&
+  Object.values(release.boards).some(({ packages }) => packages.some((one) => one.install ?? one.patch))
+
 /** @throws PlatteError('refused') for a manifest that older readers of the store would refuse. */
 export function checkAllowed(
   { format, aliases = [], payloadKeys, guard, defaultRamp, releases }: ChannelManifest,
@@ -112,6 +116,8 @@ export function checkAllowed(
   if (defaultRamp) requireFormat(root, format, 'a default ramp')
   const wide = aliases.find((alias) => !isName(alias))
   if (wide !== undefined) requireFormat(root, format, `the alias ${JSON.stringify(wide)}`)
+  if (releases.some(hasInstaller))
+    requireFormat(root, 2, 'a package with run, a patch or a least version of the browser')
   if (!releases.every(isDetailed)) requireFormat(root, format, 'a release with details in a document of their own')
 }
 

@@ -27,7 +27,9 @@ import { requireUnseen } from './replace.ts'
 import { requireRoom } from './room.ts'
 
 /** A file to publish, its size in bytes, its digests if something says them; it can be read more than once. */
-export type Source = Partial<Digests> & Readonly<{ name: string; size: number; open(): ReadableStream<Uint8Array> }>
+export type Source = Partial<Digests> &
+  Pick<Package, 'install' | 'patch'> &
+  Readonly<{ name: string; size: number; open(): ReadableStream<Uint8Array> }>
 
 /** The OS package first. */
 export type PublishOrder = ReleaseOrder & { readonly sources: readonly [Source, ...Source[]] }
@@ -135,10 +137,10 @@ function guarded(publisher: Judging, order: PublishOrder, state: EditState): rea
 /** @throws PlatteError('mismatch') for another digest than a source has. */
 export function describe(sources: readonly Source[], hashed: readonly Hashed[]): BoardPackages['packages'] {
   const packages = hashed.map(({ size, sha256, sha1 }, i) => {
-    const { name = '', ...said }: Partial<Source> = sources[i] ?? {}
+    const { name = '', install, patch, ...said }: Partial<Source> = sources[i] ?? {}
     requireDigest(`${name}: has SHA-256`, sha256, said.sha256)
     requireDigest(`${name}: has SHA-1`, sha1, said.sha1)
-    return { name, size, sha256, sha1 }
+    return { ...{ name, size, sha256, sha1 }, ...defined({ install, patch }) }
   })
   return withOptional(packages as [Package, ...Package[]])
 }

@@ -7,12 +7,14 @@ import { after, type MaybePromise, mapInOrder } from '../kernel/maybe-promise.ts
 import type { BoardPackages } from '../release/channel.ts'
 import { boardNameOf } from '../release/decide.ts'
 import { reasonText } from '../release/explanation.ts'
+import { compareVersions, parseVersion } from '../release/version.ts'
 import { type Dialect, xmlDialect } from './dialect.ts'
 import { reportContact, reportNoApp, reportRefusal, type Sender } from './events.ts'
 import {
   type OmahaAppRequest,
   type OmahaAppResponse,
   type OmahaOffer,
+  type OmahaPatch,
   type OmahaRequest,
   rollbackError,
 } from './omaha/omaha.ts'
@@ -123,8 +125,20 @@ function queryOf({ installSource }: OmahaRequest, app: OmahaAppRequest): Query {
 
 const answerClient = (checking: Checking, app: OmahaAppRequest, asked: Query): MaybePromise<OmahaAppResponse> =>
   after(onBoard(checking, asked), (query) =>
-    after(checkForUpdate(checking, query), (decision) => responseOf(checking, app, query, decision)),
+    after(checkForUpdate(checking, query), (decision) =>
+      responseOf(checking, app, query, forBrowser(decision, app.client?.browser)),
+    ),
   )
+
+/** A browser that is too old would download the package again and again, and install it never. */
+function forBrowser(decision: Checked, browser = ''): Checked {
+  if (decision.kind === 'no-update') return decision
+  const least = decision.packages.packages[0].install?.minBrowser
+  const [has, needs] = [parseVersion(browser), parseVersion(least ?? '')]
+  if (has === undefined || compareVersions(has, needs) >= 0) return decision
+  const because = `it needs version ${least} of the browser`
+  return { kind: 'no-update', reason: 'target', candidate: decision.offer, because }
+}
 
 /** `decision` is `undefined` for an app without an updatecheck. */
 function responseOf(checking: Checking, app: OmahaAppRequest, query: Query, decision?: Checked): OmahaAppResponse {
@@ -171,7 +185,12 @@ function offerOf({ serving, offers }: Checking, query: Query, { offer: candidate
   const offer: OmahaOffer = {
     version,
     codebases: first ? [first, ...others] : [ours],
-    packages: [{ ...os, required: true }, ...extras.map((one) => ({ ...one, required: one.required ?? true }))],
+    packages: [
+      { ...os, required: true },
+      ...extras.filter(({ patch }) => !patch).map((one) => ({ ...one, required: one.required ?? true })),
+    ],
+    install: os.install ?? {},
+    patches: extras.filter((one): one is typeof one & OmahaPatch => one.patch !== undefined),
   }
   offers.set(of, offer)
   return offer

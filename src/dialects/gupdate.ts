@@ -40,7 +40,7 @@ function appOf(app: URLSearchParams, { board, channel: hint, browser }: Shared):
   return {
     ...{ appId, version: text('v'), track: channel, board, machineId: '', oem: text('brand') },
     ...{ oemVersion: '', bootId: '', machineAlias: '', ping: app.has('ping'), updateCheck: app.has('uc'), events: [] },
-    client: { installSource: text('installsource'), rampId, browser, operations: '', data: [] },
+    client: { installSource: text('installsource'), rampId, browser, operations: '', held: [], data: [] },
     ...(appId === '' && { problem: 'id is empty' }),
   }
 }
@@ -59,8 +59,9 @@ function renderApp({ appId, status, updateCheck }: OmahaAppResponse): string {
 
 function renderUpdateCheck(check: NonNullable<OmahaAppResponse['updateCheck']>): string {
   if ('reason' in check) return `<updatecheck status="noupdate" info="${escapeAttribute(check.reason)}"/>`
-  const { version, codebases, packages } = 'step' in check ? check.step : check
+  const { version, codebases, packages, install } = 'step' in check ? check.step : check
   const [{ name, size, sha256 }] = packages
   const url = escapeAttribute(codebases[0] + urlPathOf(name))
-  return `<updatecheck status="ok" codebase="${url}" version="${escapeAttribute(version)}" hash_sha256="${sha256}" size="${size}"/>`
+  const least = install?.minBrowser ? ` prodversionmin="${escapeAttribute(install.minBrowser)}"` : ''
+  return `<updatecheck status="ok" codebase="${url}" version="${escapeAttribute(version)}"${least} hash_sha256="${sha256}" size="${size}"/>`
 }

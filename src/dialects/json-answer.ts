@@ -2,12 +2,15 @@
 import type {
   OmahaAppRequest,
   OmahaAppResponse,
+  OmahaClient,
   OmahaOffer,
   OmahaPackage,
+  OmahaPatch,
   OmahaRequest,
 } from '../checks/omaha/omaha.ts'
 import { urlPathOf } from '../documents/paths.ts'
 import type { Instant } from '../kernel/clock.ts'
+import { defined } from '../kernel/json.ts'
 import { isVersion4 } from './json.ts'
 
 interface NoUpdate {
@@ -19,9 +22,12 @@ interface NoUpdate {
 /** @see protocol_3_1.md, `updatecheck` of a response */
 interface Update3 {
   readonly status: 'ok'
-  readonly urls: { readonly url: readonly { readonly codebase: string }[] }
+  readonly urls: { readonly url: readonly ({ readonly codebase: string } | { readonly codebasediff: string })[] }
   readonly manifest: {
     readonly version: string
+    readonly prodversionmin?: string
+    readonly run?: string
+    readonly arguments?: string
     readonly packages: { readonly package: readonly [Package3, ...Package3[]] }
   }
 }
@@ -34,6 +40,11 @@ interface Package3 {
   /** What the client calls this package when it says what it has. */
   readonly fp: string
   readonly required: boolean
+  /** A puffin patch. */
+  readonly namediff?: string
+  readonly hashdiff_sha256?: string
+  /** In bytes. */
+  readonly sizediff?: number
 }
 
 /** @see protocol_4.md, `pipelines` */
@@ -41,12 +52,12 @@ interface Update4 {
   readonly status: 'ok'
   readonly nextversion: string
   /** The client tries one after the other. */
-  readonly pipelines: readonly [Pipeline, ...Pipeline[]]
+  readonly pipelines: readonly [...Pipeline[], Pipeline]
 }
 
 interface Pipeline {
   readonly pipeline_id: string
-  readonly operations: readonly [Download, Crx3]
+  readonly operations: readonly [Download, Crx3] | readonly [Download, Patched, Crx3]
 }
 
 interface Digest {
@@ -61,9 +72,19 @@ interface Download {
   readonly out: Digest
 }
 
+/** Makes the package of a file that the client has. */
+interface Patched {
+  readonly type: 'puff' | 'zucc'
+  readonly previous: Digest
+  readonly out: Digest
+}
+
 interface Crx3 {
   readonly type: 'crx3'
   readonly in: Digest
+  /** The program in it that is run. */
+  readonly path?: string
+  readonly arguments?: string
 }
 
 /** Clients strip it; it keeps a script tag from running the answer. */
@@ -91,14 +112,18 @@ function renderApp({ appId, client }: OmahaAppRequest, app: OmahaAppResponse, is
   if (client?.cohort !== undefined) text += `,"cohort":"${client.cohort}"`
   if (client && client.data.length > 0) text += `,"data":${JSON.stringify(client.data.map(noData))}`
   if (app.updateCheck !== undefined && status === 'ok')
-    text += `,"updatecheck":${renderUpdateCheck(app.updateCheck, is4, client?.operations)}`
+    text += `,"updatecheck":${renderUpdateCheck(app.updateCheck, is4, client)}`
   if (app.events > 0) text += `,"${is4 ? 'events' : 'event'}":[${Array(app.events).fill('{"status":"ok"}').join(',')}]`
   return `${text}}`
 }
 
 const noData = (index: string) => ({ name: 'install', index, status: 'error-nodata' })
 
-function renderUpdateCheck(check: NonNullable<OmahaAppResponse['updateCheck']>, is4: boolean, operations = ''): string {
+function renderUpdateCheck(
+  check: NonNullable<OmahaAppResponse['updateCheck']>,
+  is4: boolean,
+  { operations = '', held = [] }: Partial<OmahaClient> = {},
+): string {
   if ('reason' in check) return JSON.stringify({ status: 'noupdate', info: check.reason } satisfies NoUpdate)
   const offer = 'step' in check ? check.step : check
   const can = operations.split(/[ ,]+/)
@@ -107,7 +132,10 @@ function renderUpdateCheck(check: NonNullable<OmahaAppResponse['updateCheck']>, 
     const info = `${offer.version} needs ${missing.join(' and ')}, which this client cannot do`
     return JSON.stringify({ status: 'error-inexpressible', info } satisfies NoUpdate)
   }
-  return is4 ? rendered4(offer) : rendered3(offer)
+  const patches = (offer.patches ?? []).filter(({ patch }) => can.includes(patch.kind) && held.includes(patch.from))
+  if (is4) return patches.length > 0 ? JSON.stringify(update4(offer, patches)) : rendered4(offer)
+  const puff = patches.find(({ patch }) => patch.kind === 'puff')
+  return puff ? JSON.stringify(update3(offer, puff)) : rendered3(offer)
 }
 
 const needed = ['download', 'crx3']
@@ -124,21 +152,50 @@ const once = (render: (offer: OmahaOffer) => object): ((offer: OmahaOffer) => st
   }
 }
 
-const rendered3 = once(
-  ({ version, codebases, packages: [first, ...others] }): Update3 => ({
+const rendered3 = once((offer) => update3(offer))
+const rendered4 = once((offer) => update4(offer, []))
+
+function update3(
+  { version, codebases, packages: [first, ...others], install = {} }: OmahaOffer,
+  puff?: OmahaPatch,
+): Update3 {
+  const { run, arguments: given, minBrowser } = install
+  const diff = puff && { namediff: puff.name, hashdiff_sha256: puff.sha256, sizediff: puff.size }
+  return {
     status: 'ok',
-    urls: { url: codebases.map((codebase) => ({ codebase })) },
-    manifest: { version, packages: { package: [package3(first), ...others.map(package3)] } },
-  }),
-)
+    urls: {
+      url: [
+        ...codebases.map((codebase) => ({ codebase })),
+        ...(puff ? codebases.map((codebasediff) => ({ codebasediff })) : []),
+      ],
+    },
+    manifest: {
+      ...{ version, ...defined({ prodversionmin: minBrowser, run, arguments: given }) },
+      packages: { package: [{ ...package3(first), ...diff }, ...others.map(package3)] },
+    },
+  }
+}
 
 const package3 = ({ name, size, sha256, required }: OmahaPackage): Package3 => ({
   ...{ name, size, hash_sha256: sha256, fp: `1.${sha256}`, required },
 })
 
-const rendered4 = once(({ version, codebases, packages: [{ name, size, sha256 }] }): Update4 => {
-  const urls = codebases.map((codebase) => ({ url: codebase + urlPathOf(name) }))
-  const download = { type: 'download', urls, size, out: { sha256 } } as const
-  const pipeline = { pipeline_id: 'full', operations: [download, { type: 'crx3', in: { sha256 } }] } as const
-  return { status: 'ok', nextversion: version, pipelines: [pipeline] }
-})
+/** Patches first: clients fall back on the whole package. */
+function update4(
+  { version, codebases, packages: [first], install = {} }: OmahaOffer,
+  patches: readonly OmahaPatch[],
+): Update4 {
+  const { sha256 } = first
+  const crx3: Crx3 = { type: 'crx3', in: { sha256 }, ...defined({ path: install.run, arguments: install.arguments }) }
+  const download = ({ name, size, sha256 }: Pick<OmahaPackage, 'name' | 'size' | 'sha256'>): Download => ({
+    ...{ type: 'download', urls: codebases.map((codebase) => ({ url: codebase + urlPathOf(name) })) },
+    ...{ size, out: { sha256 } },
+  })
+  const patched = patches.map((one): Pipeline => {
+    const { kind, from } = one.patch
+    const apply: Patched = { type: kind, previous: { sha256: from }, out: { sha256 } }
+    return { pipeline_id: `${kind}_${from.slice(0, 8)}`, operations: [download(one), apply, crx3] }
+  })
+  const full: Pipeline = { pipeline_id: 'full', operations: [download(first), crx3] }
+  return { status: 'ok', nextversion: version, pipelines: [...patched, full] }
+}

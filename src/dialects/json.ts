@@ -19,6 +19,8 @@ const maxApps = 256
 const maxEvents = 64
 /** Indexes of installation data, of one app. */
 const maxData = 16
+/** Files that a client keeps, of one app. */
+const maxHeld = 64
 
 const nothing: Members = {}
 const none: readonly unknown[] = []
@@ -82,6 +84,7 @@ function appOf(app: Members, shared: ReturnType<typeof sharedOf>, random: Random
     rampId,
     browser: shared.browser,
     operations: shared.operations,
+    held: heldBy(app),
     data: dataOf(app),
   }
   if (cohort !== undefined && updateCheck) client.cohort = cohort
@@ -122,6 +125,14 @@ const dataOf = ({ data }: Members): readonly string[] =>
     const { name, index } = objectOf(one)
     return name === 'install' ? [textOf(index)] : []
   })
+
+/** `cached_items` in 4.x; in 3.x a fingerprint, which this endpoint makes of the SHA-256. */
+const heldBy = ({ cached_items, packages, fp }: Members): readonly string[] =>
+  [
+    ...listOf(cached_items, maxHeld, 'cached items of one app').map((one) => objectOf(one).sha256),
+    ...listOf(objectOf(packages).package, maxHeld, 'packages of one app').map((one) => objectOf(one).fp),
+    fp,
+  ].flatMap((one) => (typeof one === 'string' && one !== '' ? one.replace(/^1\./, '') : []))
 
 /** `event` in 3.x, `events` in 4.x. */
 function eventsOf({ event, events }: Members, problems: string[]): readonly OmahaEvent[] {

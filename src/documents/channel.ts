@@ -41,12 +41,28 @@ export const codebase = v.pipe(
   v.regex(/^https?:\/\/[^\s?#"'<>&]+\/$/, 'must be an http(s) URL without a query that ends in /'),
 )
 
+/** Browsers resolve it inside the package. */
+const program = v.pipe(
+  field.matching(/^\w[\w ./+()-]{0,199}$/, 'must be a path inside the package such as setup.exe'),
+  v.check((path) => !path.includes('..'), 'must not contain ..'),
+)
+export const install = v.pipe(
+  v.strictObject({
+    run: v.exactOptional(program),
+    arguments: v.exactOptional(field.text(500)),
+    minBrowser: v.exactOptional(field.publishedVersion),
+  }),
+  v.check((one) => one.arguments === undefined || one.run !== undefined, 'has arguments of no program: give run, too'),
+)
+
 const onePackage = v.strictObject({
   name: field.packageName,
   size: field.positive,
   sha256: field.sha256,
   sha1: field.hex(40),
   required: v.exactOptional(v.boolean()),
+  install: v.exactOptional(install),
+  patch: v.exactOptional(v.strictObject({ from: field.sha256, kind: v.picklist(['puff', 'zucc']) })),
 })
 
 /** The packages of one release and board, the OS package first. */
@@ -54,6 +70,10 @@ export const packageList = v.pipe(
   v.tupleWithRest([onePackage], onePackage),
   v.maxLength(64),
   v.check((list) => haveDistinctNames(list), 'names a package twice'),
+  v.check(
+    ([first, ...others]) => !first.patch && !others.some((one) => one.install),
+    'begins with a patch, or runs another package than its first',
+  ),
 )
 
 /** Packages of one board, and the base URLs that they are at. */
@@ -203,7 +223,12 @@ const order = v.object({
   cves: v.exactOptional(cves),
   codebases: v.exactOptional(v.array(codebase)),
   files: v.pipe(
-    v.array(v.object({ name: field.packageName, size: v.pipe(v.number(), v.minValue(1, 'is empty')) })),
+    v.array(
+      v.object({
+        ...{ name: field.packageName, size: v.pipe(v.number(), v.minValue(1, 'is empty')) },
+        install: v.exactOptional(install),
+      }),
+    ),
     v.check(
       (list) => haveDistinctNames(list),
       ({ input }) =>

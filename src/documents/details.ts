@@ -54,6 +54,8 @@ export function moveDetails<M extends ChannelManifest>(manifest: M) {
 function moveRelease(app: string, release: DetailedRelease) {
   const { version, publishedAt, components, cves, notes, boards, ...others } = release
   const details = defined({ format: 2, type: 'details', app, version, components, cves, notes, boards })
+  // What no reader accepts would close the channel.
+  field.check(detailsSchema, 'release', details, 'usage')
   const text = JSON.stringify(details)
   const bytes = new TextEncoder().encode(text)
   if (bytes.length > maxDetailsBytes)

@@ -125,10 +125,12 @@ export const isSameContent = (known: BoardPackages | undefined, added: BoardPack
   known !== undefined && sameJson(contentOf(known), contentOf(added))
 
 const contentOf = ({ packages: [first, ...extras] }: BoardPackages): unknown =>
-  [first, ...extras.sort((a, b) => (a.name < b.name ? -1 : 1))].map(({ name, size, sha256, sha1, required }) => [
-    ...[name, size, sha256, sha1],
-    required ?? true,
-  ])
+  [first, ...extras.sort((a, b) => (a.name < b.name ? -1 : 1))].map(
+    ({ name, size, sha256, sha1, required = true, install, patch }) => [
+      ...[name, size, sha256, sha1, required],
+      ...[install, patch],
+    ],
+  )
 
 /** CVEs have no order. */
 const unordered = (value: Release[(typeof details)[number]]) => (Array.isArray(value) ? [...value].sort() : value)

@@ -4,7 +4,22 @@
  */
 
 /** Size in bytes, digests in lower-case hex; `required: false` is optional, absent is required. */
-export type Package = Readonly<{ name: string; size: number; sha256: string; sha1: string; required?: boolean }>
+export type Package = Readonly<{ name: string; size: number; sha256: string; sha1: string; required?: boolean }> & {
+  /** Of the first package of a release for browsers and desktop software. */
+  readonly install?: Install
+  /** Of a further package: what it is a difference from. */
+  readonly patch?: Patch
+}
+
+/** What a client runs in a package, and with what; and the first version of the browser that gets it. */
+export type Install = Readonly<{ run?: string; arguments?: string; minBrowser?: string }>
+
+/** A difference that makes the first package of the release. @see Chromium, puffin, zucchini */
+export interface Patch {
+  /** The SHA-256 of the file that it is applied to. */
+  readonly from: string
+  readonly kind: 'puff' | 'zucc'
+}
 
 export interface BoardPackages {
   /** Base URLs ending in "/", in the order clients try them; empty: this deployment serves the packages. */

@@ -1,6 +1,7 @@
 /** `platte publish` of a package of Chromium: app, version and board come from the package. */
 import { spawnSync } from 'node:child_process'
-import { mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
+import { createHash } from 'node:crypto'
+import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, expect, inject, test } from 'vitest'
@@ -74,4 +75,36 @@ test('the next version, with a board that is named', () => {
     '--create-board',
   ]
   expect(platte(...words).stdout).toContain('Published 2.0 for win-x64 in stable')
+})
+
+test('what is run and patches need format 2; a patch names the file of a version', () => {
+  writeFileSync(join(dir, 'x-3.0.crx'), crxOf(archiveOf({ version: '3.0' })))
+  writeFileSync(join(dir, 'x.puff'), 'PUF1 patch')
+  const installer = ['--run', 'setup.exe', '--arguments', '--silent', '--min-browser', '120']
+  const words = ['publish', 'x-3.0.crx', '--channel', 'stable', ...installer, '--patch-from']
+  expect(platte(...words, '1.0=x.puff')).toMatchObject({ status: 3, stderr: expect.stringContaining('needs format 2') })
+  const made = platte('root', 'format', '2', '--oldest-reader', '0.2.0', '--out', 'root-2.json')
+  expect(made).toMatchObject({ status: 0 })
+  platte('root', 'sign', 'root-2.json', '--key', 'keys/root.jwk', '--out', 'root-2.jws')
+  expect(platte('root', 'publish', 'root-2.jws')).toMatchObject({ status: 0 })
+  for (const [patch, status, problem] of [
+    ['x.puff', 2, '--patch-from x.puff: is not VERSION=FILE'],
+    ['9.0=x.puff', 5, '--patch-from 9.0: stable has no such release for any'],
+    ['1.0=x-2.0.crx', 2, 'x-2.0.crx: is no patch of puffin or zucchini'],
+  ] as const)
+    expect(platte(...words, patch)).toMatchObject({ status, stderr: expect.stringContaining(problem) })
+  expect(platte(...words, '1.0=x.puff')).toMatchObject({ status: 0 })
+  const [app, version] = [join(dir, 'store/packages', id), '3.0/any']
+  const folder = join(app, version, readdirSync(join(app, version))[0] ?? '')
+  expect(readdirSync(folder).sort()).toEqual(['x-3.0.crx', 'x.puff'])
+  const notes = join(dir, 'store/notes/releases')
+  const details = readdirSync(notes).map((name) => readFileSync(join(notes, name), 'utf8'))
+  const from = createHash('sha256')
+    .update(readFileSync(join(dir, 'x-1.0.crx')))
+    .digest('hex')
+  const found = details.find((text) => text.includes('"3.0"'))
+  expect(JSON.parse(found ?? '{}').boards.any.packages).toEqual([
+    expect.objectContaining({ install: { run: 'setup.exe', arguments: '--silent', minBrowser: '120' } }),
+    expect.objectContaining({ name: 'x.puff', required: false, patch: { from, kind: 'puff' } }),
+  ])
 })

@@ -24,9 +24,18 @@ const file = fc.record({
 const codebase = fc.stringMatching(/^[a-z0-9./-]{1,20}$/).map((path) => `https://host.example/${path}/`)
 const listOf = <T>(one: fc.Arbitrary<T>) =>
   fc.array(one, { minLength: 1, maxLength: 3 }) as unknown as fc.Arbitrary<readonly [T, ...T[]]>
+const text = fc.string({ unit: 'grapheme', minLength: 1, maxLength: 8 })
+const version = fc.stringMatching(/^\d{1,3}(\.\d{1,5}){0,3}$/)
+const install = fc.record({ run: text, arguments: text, minBrowser: version }, { requiredKeys: [] })
+/** What clients say they have. */
+const held = ['b2', 'a1'].map((byte) => byte.repeat(32))
+const patch = fc.record({ from: fc.constantFrom(...held), kind: fc.constantFrom('puff', 'zucc') })
+const patches = fc.array(
+  fc.tuple(file, patch).map(([one, patch]) => ({ ...one, patch })),
+  { maxLength: 3 },
+)
 const offer: fc.Arbitrary<OmahaOffer> = fc.record({
-  version: fc.stringMatching(/^\d{1,3}(\.\d{1,5}){0,3}$/),
-  ...{ codebases: listOf(codebase), packages: listOf(file) },
+  ...{ version, codebases: listOf(codebase), packages: listOf(file), install, patches },
 })
 const reason = fc.string({ unit: 'binary' }).map((text) => ({ reason: text }))
 const decided = fc.option(fc.oneof(offer, reason), { nil: undefined })
@@ -49,20 +58,28 @@ const app = fc.record(
     },
     ...{
       updatecheck: fc.oneof({ weight: 4, arbitrary: fc.constant({}) }, json),
+      cached_items: fc.oneof({ weight: 4, arbitrary: fc.constant(held.map((sha256) => ({ sha256 }))) }, json),
+      packages: fc.oneof({ weight: 4, arbitrary: fc.constant({ package: [{ fp: `1.${held[0]}` }] }) }, json),
       data: fc.array(fc.record({ name: fc.constant('install'), index: json })),
     },
     ...{ iid: json, ap: json, release_channel: json, cohorthint: json, brand: json, ping: json },
     ...{ event: fc.array(fc.record({ eventtype: json, eventresult: json, errorcode: json })), events: json },
   },
-  { requiredKeys: ['appid', 'updatecheck'] },
+  { requiredKeys: ['appid', 'updatecheck', 'cached_items', 'packages'] },
 )
 const request = fc.record(
   {
     protocol: fc.constantFrom('3.0', '3.1', '4.0', '4.12'),
-    ...{ acceptformat: fc.oneof(fc.constantFrom('crx3', 'crx3,download', 'download, crx3'), json), os: json },
+    ...{
+      acceptformat: fc.oneof(
+        fc.constantFrom('crx3', 'crx3,download', 'download, crx3', 'crx3,download,puff,zucc'),
+        json,
+      ),
+      os: json,
+    },
     ...{ '@os': json, arch: json, apps: fc.array(fc.oneof({ weight: 4, arbitrary: app }, json), { maxLength: 5 }) },
   },
-  { requiredKeys: ['protocol'] },
+  { requiredKeys: ['protocol', 'acceptformat'] },
 )
 
 /** Anything but a PlatteError is a defect and ends the test. */
@@ -77,7 +94,7 @@ function outcome<T>(work: () => T): T | undefined {
 
 describe('answers', () => {
   test('in JSON are what the schemas say, whatever was asked', () => {
-    let offers = 0
+    let [offers, patched] = [0, 0]
     const property = fc.property(
       request.chain((one) => {
         const text = JSON.stringify({ request: { ...one, app: one.apps } })
@@ -93,10 +110,12 @@ describe('answers', () => {
         const list = 'apps' in response ? response.apps : response.app
         expect(list.map(({ appid }) => appid)).toEqual(parsed.apps.map(({ appId }) => appId))
         offers += list.filter(({ updatecheck }) => updatecheck?.status === 'ok').length
+        if (/"previous":|codebasediff/.test(text)) patched += 1
       },
     )
     fc.assert(property, { numRuns: 500 })
     expect(offers).toBeGreaterThan(20)
+    expect(patched).toBeGreaterThan(5)
   })
 
   test('of gupdate are well-formed and complete', () => {

@@ -27,15 +27,19 @@ const shared = {
 }
 const server = v.string()
 
+const full3 = v.strictObject({ codebase: absolute })
 const update3 = v.strictObject({
   status: v.literal('ok'),
-  urls: v.strictObject({ url: v.pipe(v.array(v.strictObject({ codebase: absolute })), v.minLength(1)) }),
+  urls: v.strictObject({ url: v.tupleWithRest([full3], v.union([full3, v.strictObject({ codebasediff: absolute })])) }),
   manifest: v.strictObject({
     ...{ version: v.string(), prodversionmin: maybe(v.string()), run: maybe(v.string()), arguments: maybe(v.string()) },
     packages: v.strictObject({
       package: v.pipe(
         v.array(
-          v.strictObject({ name: v.string(), hash_sha256: sha256, size, fp: maybe(v.string()), required: v.boolean() }),
+          v.strictObject({
+            ...{ name: v.string(), hash_sha256: sha256, size, fp: maybe(v.string()), required: v.boolean() },
+            ...{ namediff: maybe(v.string()), hashdiff_sha256: maybe(sha256), sizediff: maybe(size) },
+          }),
         ),
         v.minLength(1),
       ),
@@ -62,6 +66,9 @@ const operation = v.variant('type', [
     ...{ type: v.literal('download'), size, out: digest },
     urls: v.pipe(v.array(v.strictObject({ url: absolute })), v.minLength(1)),
   }),
+  ...(['puff', 'zucc'] as const).map((kind) =>
+    v.strictObject({ type: v.literal(kind), previous: digest, out: digest }),
+  ),
   v.strictObject({ type: v.literal('crx3'), in: digest, path: maybe(v.string()), arguments: maybe(v.string()) }),
   v.strictObject({ type: v.literal('run'), path: v.string(), arguments: maybe(v.string()) }),
 ])

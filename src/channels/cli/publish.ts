@@ -4,6 +4,7 @@ import * as cli from '../../cli/options.ts'
 import { progress } from '../../cli/progress.ts'
 import { openEndpoint } from '../../cli/registered.ts'
 import { notice, show, warn } from '../../cli/terminal.ts'
+import { describeInstaller, type InstallerOptions, installerOptions, patchesOf } from '../../crx/cli/installer.ts'
 import { completeByCrx } from '../../crx/cli/publish.ts'
 import { refuseUnsafe } from '../../doctor/examine.ts'
 import { checkOrder } from '../../documents/channel.ts'
@@ -32,7 +33,12 @@ type Switches = Partial<
   >
 >
 
-interface PublishOptions extends cli.Options, Pick<ReleaseOrder, 'channel' | 'version' | 'board'>, Texts, Switches {
+interface PublishOptions
+  extends cli.Options,
+    Pick<ReleaseOrder, 'channel' | 'version' | 'board'>,
+    InstallerOptions,
+    Texts,
+    Switches {
   readonly cve?: readonly string[]
   readonly create?: boolean
   readonly dryRun?: boolean
@@ -43,7 +49,7 @@ const { collect, command, parseDuration } = cli
 
 export function publishCommand(): Command {
   const made = command('publish', 'publish a release for one board', [...cli.writeFlags, ...cli.endpointFlags, 'app'])
-  return placing(made)
+  return placing(installerOptions(made))
     .argument('<file>', 'the OS package: the payload that update_engine installs; a file or a URL')
     .argument('[extra...]', 'further packages of the same release, such as oem-azure.gz')
     .requiredOption('--channel <channel>', 'the channel it goes into')
@@ -75,10 +81,11 @@ async function publishFiles(
   given: Omit<PublishOptions, 'version' | 'board'> & Partial<PublishOptions>,
   made: Command,
 ): Promise<void> {
-  const files = [file, ...others] as const
-  const sources = await openSources(files)
-  const options = await withApp(await completeByCrx(given, sources[0], file))
+  const files = [file, ...others, ...patchesOf(given).map((one) => one.file)] as const
+  const opened = await openSources(files)
+  const options = await withApp(await completeByCrx(given, opened[0], file))
   const endpoint = await openEndpoint(options)
+  const sources = await describeInstaller(opened, options, endpoint?.url)
   const { channel, version, board, create = false, createBoard, raw, replace, ignoreHolds, from } = options
   const { belowNewest, withFloors, skipFloors, floor, held, reason } = options
   const marks = marksOf(defined({ belowNewest, withFloors, skipFloors, floor, held, reason }))

@@ -4,6 +4,7 @@
  * @see protocols: flatcar/update_engine omaha_request_action.cc, ChromiumOS update_engine, go-omaha protocol.go
  */
 import { groupOf } from '../../kernel/group.ts'
+import type { Install, Patch } from '../../release/channel.ts'
 import type { ClientLimits } from '../../release/decide.ts'
 
 export interface OmahaRequest {
@@ -53,6 +54,8 @@ export interface OmahaClient {
   readonly browser: string
   /** What it can do with a package, such as `crx3,download`; empty where it does not say. */
   readonly operations: string
+  /** The SHA-256 of each package that it has. */
+  readonly held: readonly string[]
   /** The indexes of installation data that it asks for. */
   readonly data: readonly string[]
 }
@@ -109,7 +112,12 @@ export interface OmahaOffer {
   readonly codebases: readonly [string, ...string[]]
   /** The OS package first. */
   readonly packages: readonly [OmahaPackage, ...OmahaPackage[]]
+  /** For browsers and desktop software. */
+  readonly install?: Install
+  readonly patches?: readonly OmahaPatch[]
 }
+
+export type OmahaPatch = Omit<OmahaPackage, 'required'> & { readonly patch: Patch }
 
 /** `size` in bytes, digests in lower-case hex. */
 export interface OmahaPackage {
