@@ -99,7 +99,8 @@ export const examples: Readonly<Record<string, readonly string[]>> = {
   'lock lock': ['platte lock lock 0123456789abcdef0123456789abcdef'],
   'lock unlock': ['platte lock unlock 0123456789abcdef0123456789abcdef'],
   'lock policy': [
-    'platte lock policy web --calendar freezes.ics --calendar-time-zone Europe/Berlin',
+    'platte lock policy web --calendar freezes.ics \\',
+    '       --calendar-time-zone Europe/Berlin',
     'platte lock policy workers --veto-on-hold --lease 4h --expire 2 --soak 30m',
     'platte lock policy workers --days Mon-Fri --from 22:00 --to 04:00 \\',
     '       --time-zone Europe/Berlin',

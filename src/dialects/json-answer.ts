@@ -1,8 +1,8 @@
 /** Answers to JSON requests. "ok" cannot be written without a complete artefact: such an answer crashes Chromium 156. */
+import type { OmahaClient } from '../checks/omaha/client.ts'
 import type {
   OmahaAppRequest,
   OmahaAppResponse,
-  OmahaClient,
   OmahaOffer,
   OmahaPackage,
   OmahaPatch,

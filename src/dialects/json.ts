@@ -3,7 +3,8 @@
  * client sends, are ignored: one bad app spoils no other.
  * @see Chromium, docs/updater/protocol_3_1.md, protocol_4.md; components/update_client
  */
-import type { OmahaAppRequest, OmahaClient, OmahaEvent, OmahaRequest } from '../checks/omaha/omaha.ts'
+import type { OmahaClient } from '../checks/omaha/client.ts'
+import type { OmahaAppRequest, OmahaEvent, OmahaRequest } from '../checks/omaha/omaha.ts'
 import { PlatteError } from '../kernel/errors.ts'
 import { parseJsonObject } from '../kernel/json.ts'
 import { maxRequestBytes } from '../kernel/limits.ts'
