@@ -46,7 +46,7 @@ const program = v.pipe(
   field.matching(/^\w[\w ./+()-]{0,199}$/, 'must be a path inside the package such as setup.exe'),
   v.check((path) => !path.includes('..'), 'must not contain ..'),
 )
-export const install = v.pipe(
+const install = v.pipe(
   v.strictObject({
     run: v.exactOptional(program),
     arguments: v.exactOptional(field.text(500)),
