@@ -46,11 +46,8 @@ const reads: Readonly<Record<string, Answer>> = {
       })),
     ),
   'public/channels': ({ listed }) => items(channelsOf(listed)),
-  apps: ({ listed }) => items([...new Set(listed.map(({ app }) => app))].map(appOf)),
-  'apps/*': (asked, app) =>
-    ofApp(asked, app)
-      .slice(0, 1)
-      .map((one) => appOf(one.app))[0],
+  apps: ({ serving }) => items([...serving.cache.apps.keys()].map(appOf)),
+  'apps/*': ({ serving }, app = '') => (serving.cache.apps.has(appKey(app)) ? appOf(appKey(app)) : undefined),
   'apps/*/channels': (asked, app) => items(channelsOf(ofApp(asked, app))),
   'apps/*/groups': (asked, app) => items(groupsOf(ofApp(asked, app), nowOf(asked))),
   'apps/*/groups/*': (asked, app, group) => groupsOf(ofApp(asked, app), nowOf(asked)).find(({ id }) => id === group),
@@ -113,9 +110,12 @@ async function read(serving: Serving, c: Context, path: string, method: string):
       ...(route && { headers: { allow: 'GET, HEAD' } }),
     })
   }
-  const listed = await listChannels(answering(serving, c))
-  if ('reason' in listed) return refuseCoreUpdate(c, 'catalog-unavailable', listed.reason)
   const names = (route.form.exec(path) ?? []).slice(1).map(decoded)
+  // Without an app, only what is public lists channels.
+  const app = path.startsWith('public/') ? undefined : appKey(names[0] ?? '')
+  const listed = await listChannels(answering(serving, c), app)
+  if ('reason' in listed)
+    return refuseCoreUpdate(c, 'catalog-unavailable', listed.reason, { hint: 'repeat the command in a moment' })
   const answer = await route.answer({ serving, c, listed }, ...names)
   if (answer === undefined) return refuseCoreUpdate(c, 'not-found', `there is no ${names.join(', ')} here`)
   return c.body(JSON.stringify(answer), 200, headers)

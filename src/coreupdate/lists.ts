@@ -70,12 +70,18 @@ export interface Listed extends ChannelRef {
   readonly status: RolloutStatus
 }
 
-/** Every channel. Leaves out those that cannot be used, or have nothing for the board. Never throws. */
-export async function listChannels({ cache, reader, background }: Answering): Promise<readonly Listed[] | Problem> {
+/**
+ * Every channel, or those of one app. Leaves out those that cannot be used, or have nothing for the board. Never throws.
+ * @param wanted no app: those of all
+ */
+export async function listChannels(
+  { cache, reader, background }: Answering,
+  wanted?: string,
+): Promise<readonly Listed[] | Problem> {
   const state = await currentCatalog(cache, reader, background)
   if ('reason' in state) return state
   const places = [...cache.apps].flatMap(([app, entry]) =>
-    [...entry.channels.keys()].map((channel) => ({ app, channel })),
+    wanted === undefined || app === wanted ? [...entry.channels.keys()].map((channel) => ({ app, channel })) : [],
   )
   const unread = places.filter(({ app, channel }) => !cache.channels.has(`${app}/${channel}`))
   await Promise.all(unread.slice(0, readAtMost).map((ref) => findChannel(cache, reader, ref)))
