@@ -14,7 +14,7 @@ import { type Applied, commitApply, previewApply } from './commit.ts'
 import type { Config } from './config.ts'
 import { exportConfig } from './export.ts'
 import { type ConfigFile, parseConfigFile, placed, renderConfig } from './file.ts'
-import { planApply } from './plan.ts'
+import { asAgreed, planApply } from './plan.ts'
 import { type Summary, summaryOf } from './summary.ts'
 
 type FileOptions = Confirmable & Readonly<{ prune?: true; dryRun?: true; detailedExitcode?: true }>
@@ -46,7 +46,7 @@ export const applyCommand = (): Command =>
           if (dryRun) return previewApply(planned)
           if (isAsked) await confirm(summaryOf(planned).reach, options)
           if (store.release.length > 0) await refuseUnsafe(store)
-          return commitApply(store, planned)
+          return commitApply(store, isAsked ? asAgreed(planned) : planned)
         }),
       )
     })

@@ -8,6 +8,7 @@ import * as field from '../documents/fields.ts'
 import { bytesDigest } from '../kernel/digest.ts'
 import { defined } from '../kernel/json.ts'
 import type { PayloadKey } from '../payload/keys.ts'
+import { weekdays } from '../release/channel.ts'
 import { machineHash, rangeProblem } from '../release/target.ts'
 import { isSameVersion, oldestFirst } from '../release/version.ts'
 import { windowProblem } from '../release/window.ts'
@@ -23,7 +24,11 @@ const maybe = <const S extends v.GenericSchema>(schema: S) =>
     ),
   )
 
-const duration = v.pipe(v.string(), v.transform(field.longDuration), field.duration)
+const duration = v.pipe(
+  v.string(),
+  v.transform(field.longDuration),
+  v.check(field.isDuration, 'must be a duration such as 14d, 48h or 90m'),
+)
 const shareOf = (value: unknown): unknown => {
   const [, number] = /^(\d{1,3}(?:\.\d{1,6})?) ?%$/.exec(String(value)) ?? []
   return number === undefined ? value : Number(number) / 100
@@ -38,6 +43,7 @@ const guard = v.pipe(
     at_least: v.exactOptional(field.positive, 20),
     within: v.exactOptional(duration, 'PT24H'),
   }),
+  v.check((given) => (given.failures ?? given.fell_back) !== undefined, 'needs a limit: failures or fell_back'),
   v.transform(({ failures, fell_back: fellBack, at_least: atLeast, within }) =>
     defined({ failures, fellBack, atLeast, within }),
   ),
@@ -92,7 +98,10 @@ const target = v.pipe(
   stored.target,
 )
 
-const cadence = v.strictObject({ every: duration, on: v.exactOptional(field.text(16)) })
+const cadence = v.strictObject({
+  every: duration,
+  on: v.exactOptional(v.picklist(weekdays, `must be one of ${weekdays.join(', ')}`)),
+})
 
 /** A PEM text, or its base64. Files are read before. */
 const payloadKey = v.pipe(

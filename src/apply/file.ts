@@ -12,6 +12,8 @@ export interface ConfigFile {
 
 /** @throws PlatteError('usage') for what is neither. YAML where the name ends in .yaml, .yml or .json. */
 export async function parseConfigFile(name: string, text: string): Promise<ConfigFile> {
+  const at = text.indexOf('\ufffd')
+  if (at >= 0) throw notRead(name, text.slice(0, at).split('\n').length, 'not UTF-8: save the file in that encoding')
   return { name, ...(/\.(ya?ml|json)$/i.test(name) ? await parseYaml(name, text) : parseToml(name, text)) }
 }
 
@@ -67,7 +69,9 @@ async function parseYaml(name: string, text: string): Promise<Omit<ConfigFile, '
   // The library compares each key with all before it: 7 seconds for 20,000.
   const document = parseDocument(text, { lineCounter: counter, merge: true, uniqueKeys: false })
   const [error] = document.errors
-  if (error) throw notRead(name, counter.linePos(error.pos[0]).line, `not YAML: ${error.message.split('\n')[0]}`)
+  const { code, message = '', pos } = error ?? {}
+  const why = code === 'MULTIPLE_DOCS' ? 'more than one document, which --- begins' : message.split('\n')[0]
+  if (pos) throw notRead(name, counter.linePos(pos[0]).line, `not YAML: ${why}`)
   const lines = new Map<string, number>()
   const visit = (node: unknown, path: readonly string[]): void => {
     if (isSeq(node)) for (const one of node.items) visit(one, path)

@@ -5,6 +5,7 @@ import { type Issue, loadHead } from '../catalog/commit-channel.ts'
 import { type CatalogState, type ChannelRef, channelsOf, loadForWriting, type StoreReader } from '../catalog/read.ts'
 import { type EditState, entryOf, type ManifestEdit, type Plan, plan } from '../channels/plan.ts'
 import { type ChannelManifest, isEnded } from '../documents/channel.ts'
+import { PlatteError } from '../kernel/errors.ts'
 import { isoText } from '../kernel/format.ts'
 import { requirePayloadKey } from '../payload/keys.ts'
 import { findRelease, refusal, sameJson, withFollowed } from '../release/add-release.ts'
@@ -52,6 +53,30 @@ export interface Wish {
   /** Refuses a plan that its sender must not carry out; called for each that is made. */
   readonly check?: (apps: readonly PlannedApp[]) => void
 }
+
+/**
+ * The plan as somebody agreed to it: whatever others change before it is carried out, it reaches no more machines than it
+ * said. A hold that the guard placed meanwhile stays.
+ */
+export const asAgreed = (planned: ApplyPlan): ApplyPlan => ({
+  ...planned,
+  wish: { ...planned.wish, check: within(planned) },
+})
+
+const within =
+  (agreed: ApplyPlan) =>
+  (apps: readonly PlannedApp[]): void => {
+    const known = agreed.apps.flatMap(({ reach }) => reach)
+    const more = apps.flatMap(({ reach }) => reach).filter((sentence) => !known.includes(sentence))
+    if (more.length === 0) return
+    throw new PlatteError(
+      'conflict',
+      `somebody else changed these channels meanwhile; now it would reach more: ${more.join('; ')}`,
+      {
+        hint: 'run the same command again; `platte diff` shows what it would change now',
+      },
+    )
+  }
 
 /** @throws PlatteError('refused', 'usage') naming the member of the file at fault. */
 export async function planApply(

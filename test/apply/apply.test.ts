@@ -1,10 +1,12 @@
 import { expect, test } from 'vitest'
 import { checkConfig } from '../../src/apply/check.ts'
-import { previewApply } from '../../src/apply/commit.ts'
+import { commitApply, previewApply } from '../../src/apply/commit.ts'
 import { exportConfig } from '../../src/apply/export.ts'
 import { parseConfigFile, placed } from '../../src/apply/file.ts'
+import { asAgreed } from '../../src/apply/plan.ts'
 import { refresh } from '../../src/catalog/edit-catalog.ts'
 import { PlatteError } from '../../src/kernel/errors.ts'
+import { holdRelease } from '../changes.ts'
 import { countWrites, faulty } from '../faults/scene.ts'
 import { app, ask, newKey, newReader, newStore, publishOne, refusal, storedCatalog, type TestStore } from '../world.ts'
 import { applyFile, baseStore, copyOf, fileOf, planFile } from './scene.ts'
@@ -200,6 +202,20 @@ test('a concurrent change of the same channel is seen, and a run after it ends a
   })
 })
 
+test('a hold that is placed while somebody is asked stays', async () => {
+  const store = await copyOf(base)
+  const file = stable({ description: 'new', holds: { 2: false } })
+  const planned = await planFile(store.publisher, file)
+  await holdRelease(store.publisher, { app, channel: 'stable' }, { version: '2', reason: 'boot loop' })
+  const more = 'now it would reach more: stable: 2 goes from 0 % to 100 % of machines at once'
+  expect(await refusal(commitApply(store.publisher, asAgreed(planned)))).toContain(more)
+  expect(await ask(newReader(store), { version: '1' })).toBe('held')
+  expect(await commitApply(store.publisher, asAgreed(await planFile(store.publisher, file)))).toMatchObject({
+    reach: ['stable: 2 goes from 0 % to 100 % of machines at once'],
+  })
+  expect(await ask(newReader(store), { version: '1' })).toBe('update 2')
+})
+
 const wrongIn = async (name: string, text: string): Promise<string> => {
   const error = await parseConfigFile(name, text).then(
     (file) => {
@@ -236,7 +252,7 @@ test.each<[string, string, string]>([
   [
     'a duration',
     '[apps.a.channels.s]\ncadence = { every = "monthly" }',
-    'line 2: apps.a.channels.s.cadence.every: must be a duration such as P14D',
+    'line 2: apps.a.channels.s.cadence.every: must be a duration such as 14d',
   ],
   [
     'a time zone',
@@ -276,6 +292,9 @@ test.each<[string, string, string]>([
     `[apps.a.channels.s]\naliases = ${JSON.stringify([...'abcdefghijklmnopq'])}`,
     'line 2: apps.a.channels.s.aliases: must be at most 16',
   ],
+  ['no UTF-8', '[apps.a.channels.s]\ndescription = "caf\ufffd"', 'c.toml line 2: not UTF-8: '],
+  ['a day', '[apps.a.channels.s]\ncadence = { every = "14d", on = "Foo" }', 'cadence.on: must be one of Mon, Tue'],
+  ['a guard without a limit', '[apps.a.channels.s]\nguard = {}', 'guard: needs a limit: failures or fell_back'],
   ['a share', '[apps.a.channels.s]\nguard = { failures = "lots" }', 'must be a share such as "5%" or 0.05'],
 ])('names the line and the member: %s', async (_, text, message) => {
   expect(await wrongIn('c.toml', text)).toContain(message)
@@ -291,6 +310,7 @@ test.each<[string, string, string]>([
   ['an anchor in itself', 'apps: &a\n  a:\n    channels: *a\n', 'c.yaml: an anchor contains itself'],
   ['a key twice', 'apps:\n  a: {}\n  a: {}\n', 'c.yaml line 3: not YAML: apps.a is there twice'],
   ['a key of a list twice', 'apps:\n  - a: 1\n    b: 2\n    a: 3\n', 'c.yaml line 4: not YAML: apps.a is there twice'],
+  ['two documents', 'apps: {}\n---\napps: {}\n', 'c.yaml line 2: not YAML: more than one document'],
 ])('names the line and the member of YAML: %s', async (_, text, message) => {
   expect(await wrongIn('c.yaml', text)).toContain(message)
 })
