@@ -47,7 +47,7 @@ const hint = 'set PLATTE_LOCK_TOKENS, such as read:TOKEN,admin:NAME=TOKEN'
 const howToGetIt: Extension = {
   name: 'locks-page-off',
   fallback: async (_, c) =>
-    /^\/locks(\/|$)/.test(c.req.path)
+    /^\/locks\/?$/.test(c.req.path)
       ? refuse(c, 'not-found', 'this server has no page of its locks', { hint })
       : undefined,
 }
