@@ -26,9 +26,9 @@ const kBytes = (text: string): number => Number(/([\d.]+) kB/.exec(text)?.[1])
 
 test.each([
   ['worker-full', /Everything, (\d+ kB) compressed/],
-  ['worker-objects', /worker-objects\.ts \((\d+ kB)\)/],
-  ['worker-pages', /worker-pages\.ts \((\d+ kB)\)/],
-  ['worker', /worker\.ts\s+#? ?\((\d+ kB)\)/],
+  ['worker-objects', /worker-objects\.ts \(([\d.]+ kB)\)/],
+  ['worker-pages', /worker-pages\.ts \(([\d.]+ kB)\)/],
+  ['worker', /worker\.ts\s+#? ?\(([\d.]+ kB)\)/],
 ])('%s: the size that wrangler.toml names is what wrangler uploads', (name, stated) => {
   const [, size = ''] = stated.exec(toml) ?? []
   const { limit = '' } = sizes.find(({ path }) => path === `dist/${name}.mjs`) ?? {}
