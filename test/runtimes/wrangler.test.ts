@@ -25,7 +25,7 @@ const toml = readFileSync(join(root, 'wrangler.toml'), 'utf8')
 const kBytes = (text: string): number => Number(/([\d.]+) kB/.exec(text)?.[1])
 
 test.each([
-  ['worker-full', /Everything, (\d+ kB) compressed/],
+  ['worker-full', /Everything, ([\d.]+ kB) compressed/],
   ['worker-objects', /worker-objects\.ts \(([\d.]+ kB)\)/],
   ['worker-pages', /worker-pages\.ts \(([\d.]+ kB)\)/],
   ['worker', /worker\.ts\s+#? ?\(([\d.]+ kB)\)/],
