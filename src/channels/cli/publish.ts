@@ -82,6 +82,7 @@ async function publishFiles(
   made: Command,
 ): Promise<void> {
   const files = [file, ...others, ...patchesOf(given).map((one) => one.file)] as const
+  const codebases = given.reference ? [sharedFolder(files)] : undefined
   const opened = await openSources(files)
   const options = await withApp(await completeByCrx(given, opened[0], file))
   const endpoint = await openEndpoint(options)
@@ -93,7 +94,6 @@ async function publishFiles(
     ...defined({ createBoard, raw, replace, ignoreHolds, from, ...marks }),
     ...(await readDetails(options)),
   }
-  const codebases = options.reference ? [sharedFolder(files)] : undefined
   if (endpoint && codebases)
     throw new PlatteError(
       'usage',
