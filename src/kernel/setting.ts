@@ -17,6 +17,8 @@ export interface Setting {
   readonly secret?: true
   /** The feature that a deployment must carry to honour it. */
   readonly needs?: string
+  /** A server with it signs releases. */
+  readonly signs?: true
   /** Only these commands have the flag: those that a publish function can run, or one that lists it itself. */
   readonly only?: 'endpoint' | 'command'
   /** Other settings that follow from this one, unless they are set. */

@@ -18,6 +18,7 @@ const tokenDoc = 'for commands with `--endpoint`: the identity token'
 export const publishSettings = {
   publishPolicy: setting('PLATTE_PUBLISH_POLICY <policy>', policyDoc, parsePolicySource, {
     needs: 'publish-api',
+    signs: true,
     inFunction: noFile('set it to the policy itself, as JSON'),
   }),
   endpoint: setting('PLATTE_ENDPOINT <url>', endpointDoc, parsePublicUrl, { only: 'endpoint' }),

@@ -18,7 +18,7 @@ import { nodeHasher } from './hasher-node.ts'
 import { loadOnlineKeys } from './keys.ts'
 import type { OverlaySource, S3Setting, StoreSetting } from './own-settings.ts'
 import { type Ask, keyAccess } from './passphrase.ts'
-import type { SettingsWith } from './settings.ts'
+import { type SettingsWith, settingRows } from './settings.ts'
 import { readTextFile } from './text-file.ts'
 import { transport } from './transport.ts'
 
@@ -96,8 +96,8 @@ export async function openServing(
   { isNamed = false, ...more }: { readonly ask?: Ask; readonly isNamed?: boolean } = {},
 ): Promise<Publisher> {
   if (settings.store.kind === 'file') await checkRoot(settings.store.dir)
-  const publishes = settings.publishPolicy !== undefined || settings.adoptFile !== undefined
-  const roles: readonly RoleName[] = publishes || isNamed ? ['release', 'timestamp'] : ['timestamp']
+  const signs = settingRows.some(([name, row]) => row.signs && settings[name] !== undefined)
+  const roles: readonly RoleName[] = signs || isNamed ? ['release', 'timestamp'] : ['timestamp']
   return openPublishing(settings, env, log, { ...more, roles })
 }
 

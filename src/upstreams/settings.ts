@@ -5,5 +5,5 @@ const adoptDoc =
   'a TOML file of upstreams whose releases `serve` adopts into channels of this store (not on Workers and Lambda)'
 
 export const upstreamSettings = {
-  adoptFile: setting('PLATTE_ADOPT <file>', adoptDoc, plainText, { needs: 'upstreams' }),
+  adoptFile: setting('PLATTE_ADOPT <file>', adoptDoc, plainText, { needs: 'upstreams', signs: true }),
 }
