@@ -31,10 +31,12 @@ export function ticksAt({ ticks }: Pick<Lock, 'ticks'>, now: Instant): Ticks {
   return { at: isoText(now), ms, ...(others.length > 0 && { others: others.slice(0, maxClocks - 1) }) }
 }
 
-/** For what begins now. While the clock is behind, the one ahead will count time from before this: at most a step. */
+/** For what begins now. A clock that did not look now, or is ahead, will count time from before this: at most a step. */
 export function startTick(lock: Pick<Lock, 'ticks'>, now: Instant): number {
-  const mine = lock.ticks && clockOf(lock.ticks, now)
-  return tickOf(lock, now) + (mine && Date.parse(mine.at) > now ? maxStepMs : 0)
+  const { ticks } = lock
+  const mine = ticks && clockOf(ticks, now)
+  const others = ticks ? clocksIn(ticks).filter(({ at }) => at !== mine?.at || Date.parse(at) > now) : []
+  return Math.max(tickOf(lock, now), ...others.map(({ ms }) => ms + maxStepMs))
 }
 
 const clocksIn = ({ at, ms, others = [] }: Ticks) => [{ at, ms }, ...others]
