@@ -88,7 +88,7 @@ function listedOf(asked: Asked, app: string, group: string): Listed | undefined 
 export const formOf = (route: string): RegExp => RegExp(`^${route.replaceAll('*', '([^/]{1,1200})')}/?$`)
 const routes = Object.entries(reads).map(([route, answer]) => ({ form: formOf(route), answer }))
 
-/** @returns `undefined` for a path that is none of CoreUpdate's. */
+/** @returns `undefined` for a path that CoreUpdate does not have. */
 export async function answerCoreUpdate(serving: Serving, c: Context): Promise<Response | undefined> {
   const { path, method } = c.req
   if (!path.startsWith(prefix) && !otherPaths.includes(path)) return undefined

@@ -17,7 +17,7 @@ export interface Limits {
   readonly now: Instant
   /** Events that repeat are read up to here. */
   readonly horizon: Instant
-  /** Events are merged where they meet; what is later than so many is left out. */
+  /** Events are merged where they meet. When there are this many intervals, later ones are left out. */
   readonly maxBusy: number
   /** Of days, and of times without a zone. The file's own (`X-WR-TIMEZONE`) without it, or else UTC. */
   readonly timeZone?: string | undefined

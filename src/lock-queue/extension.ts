@@ -58,7 +58,7 @@ export async function readWaiters(
   return waitersOf(stored?.machines ?? [], lock, reading.clock(), queue?.newsOf(lock.group))
 }
 
-/** Of all that this version writes; others count as `other`, since whoever may write to the store makes them up. */
+/** All reasons that this version writes. Any other counts as `other`, because a writer of the store can invent reasons. */
 const reasons = ['full', 'kept', 'hold', 'rollback', 'freeze', 'calendar', 'window', 'soak', 'zone', 'gate']
 
 /** Read at once. */

@@ -10,7 +10,7 @@ import { type Asked, emptyList, listName, nameWithVersion, readAsked, renderList
 const prefix = '/sysupdate/'
 const noStore = { 'cache-control': 'no-store' }
 
-/** @returns `undefined` for a path that is none of these. */
+/** @returns `undefined` for any other path. */
 export async function answerSysupdate(serving: Serving, c: Context): Promise<Response | undefined> {
   if (!c.req.path.startsWith(prefix)) return undefined
   const { method } = c.req

@@ -5,7 +5,7 @@
 import type { BoardPackages } from '../release/channel.ts'
 
 export const listName = 'SHA256SUMS'
-/** Of the list, by whoever published the release. */
+/** The publisher's signature of the list. */
 export const signatureName = `${listName}.gpg`
 
 /** What the machine of a request says of itself, in segments of the path: systemd drops a query. */

@@ -17,7 +17,7 @@ export interface CalendarOptions {
 type Calendar = LockPolicy['calendar']
 
 const dayMs = 24 * 60 * 60 * 1000
-/** Longer than a year: whoever reads a calendar each January has each of its days. */
+/** Longer than a year: a calendar that is read each January covers every day until it is read again. */
 const horizonDays = 400
 /** Events after the horizon may be near: from then on `status` warns. */
 const warnedMs = 30 * dayMs
