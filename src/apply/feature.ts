@@ -1,8 +1,8 @@
 /** `POST /v1/apply`, where a policy lets pipelines publish. Workers do not carry it: their bundle is near its limit. */
 import type { Feature } from '../checks/serving.ts'
-import type { PolicySource } from '../publish-api/policy-document.ts'
+import type { TextSource } from '../kernel/setting.ts'
 
-export const applyFeature: Feature<{ readonly publishPolicy?: PolicySource | undefined }> = {
+export const applyFeature: Feature<{ readonly publishPolicy?: TextSource | undefined }> = {
   name: 'apply',
   open: async ({ publishPolicy }, context) => {
     if (publishPolicy === undefined) return undefined

@@ -6,11 +6,11 @@ import type { Extension, FeatureContext, Prover, Proving } from '../checks/servi
 import type { CupKey } from '../documents/root.ts'
 import { messageOf, PlatteError } from '../kernel/errors.ts'
 import { after, type MaybePromise } from '../kernel/maybe-promise.ts'
+import type { TextSource } from '../kernel/setting.ts'
 import { sameJson } from '../release/add-release.ts'
 import { importSigner } from '../trust/keys.ts'
 import { bytesOf, maxKeySetBytes, type P256Key, type PrivateCupKey, publicHalf, readKeySet } from './keys.ts'
 import { type CupRequest, derOf, digestsOf, proofText, readCup } from './proof.ts'
-import type { CupSource } from './settings.ts'
 
 type Sign = (signed: Uint8Array) => MaybePromise<Uint8Array>
 
@@ -36,7 +36,7 @@ interface Signer {
 }
 
 /** @throws PlatteError('configuration') for keys that cannot be used. */
-export async function openCup(source: CupSource, context: FeatureContext, crypto: CupCrypto): Promise<Extension> {
+export async function openCup(source: TextSource, context: FeatureContext, crypto: CupCrypto): Promise<Extension> {
   const { cache, reader } = context
   const keys = new Map<string, PrivateCupKey>()
   const signers = new Map<string, Signer>()
@@ -70,7 +70,7 @@ export async function openCup(source: CupSource, context: FeatureContext, crypto
   return { name: 'cup', prover, problems }
 }
 
-async function loadKeys(source: CupSource, { readText }: FeatureContext): Promise<readonly PrivateCupKey[]> {
+async function loadKeys(source: TextSource, { readText }: FeatureContext): Promise<readonly PrivateCupKey[]> {
   const where = 'text' in source ? 'PLATTE_CUP_KEYS' : source.file
   try {
     return readKeySet('text' in source ? source.text : await readText(source.file, maxKeySetBytes), where)

@@ -1,8 +1,9 @@
 /** What `/openapi.json` says of the fleet. Each page is JSON for a client that does not accept HTML. */
 import * as v from 'valibot'
-import { type Answer, type Described, json, type Operation, type Parameter, page, text } from '../checks/described.ts'
+import { type Described, type Operation, type Parameter, text } from '../checks/described.ts'
 import * as field from '../documents/fields.ts'
 import { states } from '../fleet/machine.ts'
+import { needed, sessionPaths, viewing } from '../private-pages/openapi.ts'
 import { iconPath } from '../site/pages/style.ts'
 import { silents, sortNames } from './machines.ts'
 import { stylePath } from './style.ts'
@@ -119,8 +120,7 @@ export const describe = (): Described => ({
         { 404: found },
       ),
     },
-    '/fleet/login': { get: showLogin, post: signIn },
-    '/fleet/logout': { post: signOut },
+    ...sessionPaths('fleet', secured, ['showLogin', 'signIn', 'signOut']),
     [stylePath]: { get: file('readFleetStyle', 'The style sheet of these pages', 'text/css') },
     [iconPath]: { get: file('readFleetIcon', 'Their icon', 'image/svg+xml') },
   },
@@ -133,7 +133,6 @@ export const describe = (): Described => ({
 
 const secured = ['fleetToken', 'fleetSession']
 const parameter = (about: string): Parameter => ({ about, shape: text })
-const needed = (about: string, example: string): Parameter => ({ about, shape: text, isRequired: true, example })
 const ref = {
   app: needed('The Omaha id of the app.', 'e96281a6-d1af-4bde-9a0a-97b76e56dc57'),
   channel: needed('As machines name it.', 'stable'),
@@ -152,53 +151,7 @@ const filters = {
   after: parameter('`next` or `previous` of another answer.'),
 }
 
-const viewOf = (
-  id: string,
-  summary: string,
-  shape: v.GenericSchema,
-  query: NonNullable<Operation['query']>,
-  others: Readonly<Record<number, v.GenericSchema>> = {},
-): Operation => ({
-  ...{ id, summary, query, security: secured },
-  answers: {
-    200: both('What the projection has now.', shape),
-    ...Object.fromEntries(Object.entries(others).map(([status, one]) => [status, both('Nothing was found.', one)])),
-    401: page('The form to sign in, for browsers.'),
-    429: tooMany,
-  },
-  refuses: ['bad-request', 'unauthorized', 'rate-limited', 'answer-unavailable'],
-})
-
-const both = (about: string, shape: v.GenericSchema): Answer => ({
-  ...json(about, shape),
-  content: { ...json(about, shape).content, 'text/html': text },
-})
-
-const tooMany: Answer = { ...page('Too many wrong tokens.'), headers: { 'retry-after': 'Seconds.' } }
-const toPage: Answer = { about: 'Go on there.', headers: { location: 'The path of the page.' } }
-
-const showLogin: Operation = { ...{ id: 'showLogin', summary: 'Leads to `/fleet`' }, answers: { 303: toPage } }
-
-const signIn: Operation = {
-  ...{ id: 'signIn', summary: 'Signs a browser in, by a form of this site' },
-  body: {
-    content: {
-      'application/x-www-form-urlencoded': {
-        type: 'object',
-        required: ['token'],
-        properties: { token: text, to: { ...text, description: 'Where to go on.' } },
-      },
-    },
-  },
-  answers: { 303: toPage, 401: page('The token is wrong.'), 429: tooMany },
-  refuses: ['bad-request', 'refused', 'too-large'],
-}
-
-const signOut: Operation = {
-  ...{ id: 'signOut', summary: 'Signs a browser out', security: secured },
-  answers: { 303: toPage },
-  refuses: ['refused'],
-}
+const viewOf = viewing(secured, 'What the projection has now.', 'Nothing was found.', ['bad-request'])
 
 const file = (id: string, summary: string, type: string): Operation => ({
   ...{ id, summary },

@@ -77,6 +77,18 @@ export const wordOf =
 /** A text as messages repeat it. */
 export const quoted = (text: string): string => JSON.stringify(text.slice(0, 80))
 
+/** A short document: the file that has it, or the document itself. */
+export type TextSource = { readonly file: string } | { readonly text: string }
+
+/** @param what the document is. @returns a reader that repeats nothing in its errors: documents may be secret. */
+export const fileOrText =
+  (what: string, isIt: (text: string) => unknown) =>
+  (text: string): TextSource => {
+    if (/^file:./s.test(text)) return { file: text.slice('file:'.length) }
+    if (isIt(text)) return { text }
+    throw new Error(`is neither ${what} nor file:PATH`)
+  }
+
 /** For `inFunction`, of a setting that may name a file. */
 export const noFile = (instead: string) => (source: object) =>
   'file' in source ? `names a file, and there are none here: ${instead}` : undefined

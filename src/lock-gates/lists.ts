@@ -4,8 +4,8 @@ import type { FeatureContext } from '../checks/serving.ts'
 import * as field from '../documents/fields.ts'
 import { isGroupName } from '../documents/paths.ts'
 import { messageOf, PlatteError, problemOf } from '../kernel/errors.ts'
+import type { TextSource } from '../kernel/setting.ts'
 import { parseTargetUrl } from '../kernel/setting.ts'
-import type { ListSource } from './settings.ts'
 
 const maxListBytes = 256 * 1024
 const maxGates = 100
@@ -67,16 +67,16 @@ export type Hook = v.InferOutput<typeof hookList>[number]
 type ReadText = FeatureContext['readText']
 
 /** @throws PlatteError('configuration') naming the entry and what is wrong with it. */
-export const readGates = (source: ListSource, readText: ReadText): Promise<readonly Gate[]> =>
+export const readGates = (source: TextSource, readText: ReadText): Promise<readonly Gate[]> =>
   readList('PLATTE_LOCK_GATES', gateList, source, readText)
 
 /** @throws as `readGates`. */
-export const readHooks = (source: ListSource, readText: ReadText): Promise<readonly Hook[]> =>
+export const readHooks = (source: TextSource, readText: ReadText): Promise<readonly Hook[]> =>
   readList('PLATTE_LOCK_HOOKS', hookList, source, readText)
 
 type ListSchema<List> = Parameters<typeof field.check<List>>[0]
 
-async function readList<List>(variable: string, schema: ListSchema<List>, source: ListSource, readText: ReadText) {
+async function readList<List>(variable: string, schema: ListSchema<List>, source: TextSource, readText: ReadText) {
   const name = 'file' in source ? `${variable}: ${source.file}` : variable
   let value: unknown
   try {

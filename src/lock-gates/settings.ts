@@ -1,15 +1,7 @@
 /** Settings of gates and hooks of reboot locks; every build reads them, so the lists themselves are read elsewhere. */
-import { noFile, parseSigningKey, setting } from '../kernel/setting.ts'
+import { fileOrText, noFile, parseSigningKey, setting, type TextSource } from '../kernel/setting.ts'
 
-/** A list: a file that has it, or its JSON. */
-export type ListSource = { readonly file: string } | { readonly text: string }
-
-/** @throws Error that repeats nothing: URLs and tokens may be secret. */
-function parseList(text: string): ListSource {
-  if (/^file:./s.test(text)) return { file: text.slice('file:'.length) }
-  if (text.trimStart().startsWith('[')) return { text }
-  throw new Error('is neither a list as JSON nor file:PATH')
-}
+const parseList = fileOrText('a list as JSON', (text) => text.trimStart().startsWith('['))
 
 const gatesDoc = 'what must be open before a machine gets a slot: `file:PATH`, or a list as JSON'
 const hooksDoc =
@@ -23,7 +15,7 @@ export const lockGateSettings = {
   lockHooks: setting('PLATTE_LOCK_HOOKS', hooksDoc, parseList, {
     secret: true,
     inFunction: () => 'works on servers only',
-    conflict: (_: ListSource, { lockHooksKey }: { readonly lockHooksKey?: string }) =>
+    conflict: (_: TextSource, { lockHooksKey }: { readonly lockHooksKey?: string }) =>
       lockHooksKey === undefined ? 'needs PLATTE_LOCK_HOOKS_KEY' : undefined,
   }),
   lockHooksKey: setting('PLATTE_LOCK_HOOKS_KEY', keyDoc, parseSigningKey, { secret: true }),

@@ -1,7 +1,8 @@
 /** What `/openapi.json` says of the page of reboot locks. Each page is JSON for a client that does not accept HTML. */
 import * as v from 'valibot'
-import { type Answer, type Described, json, type Operation, type Parameter, page, text } from '../checks/described.ts'
+import { type Described, json, type Operation, page, text } from '../checks/described.ts'
 import * as field from '../documents/fields.ts'
+import { both, formOf, needed, sessionPaths, tooMany, toPage, viewing } from '../private-pages/openapi.ts'
 import { stylePath } from './style.ts'
 
 const at = { at: field.instant }
@@ -58,8 +59,7 @@ export const describe = (): Described => ({
       ),
       post: freeSlot,
     },
-    '/locks/login': { get: showLogin, post: signIn },
-    '/locks/logout': { post: signOut },
+    ...sessionPaths('locks', secured, ['showLocksLogin', 'signInToLocks', 'signOutOfLocks']),
     [stylePath]: {
       get: {
         ...{ id: 'readLocksStyle', summary: 'The style sheet of these pages' },
@@ -79,40 +79,13 @@ export const describe = (): Described => ({
 })
 
 const secured = ['locksToken', 'locksSession']
-const needed = (about: string, example: string): Parameter => ({ about, shape: text, isRequired: true, example })
 const named = {
   group: needed('The group.', 'workers'),
   id: needed('The machine.', '0123456789abcdef0123456789abcdef'),
   since: needed('Since when it holds the slot, as the group has it.', '2026-11-24T12:00:00.000Z'),
 }
 
-const both = (about: string, shape: v.GenericSchema): Answer => ({
-  ...json(about, shape),
-  content: { ...json(about, shape).content, 'text/html': text },
-})
-const tooMany: Answer = { ...page('Too many wrong tokens.'), headers: { 'retry-after': 'Seconds.' } }
-const toPage: Answer = { about: 'Go on there.', headers: { location: 'The path of the page.' } }
-
-const viewOf = (
-  id: string,
-  summary: string,
-  shape: v.GenericSchema,
-  query: NonNullable<Operation['query']>,
-  others: Readonly<Record<number, v.GenericSchema>> = {},
-): Operation => ({
-  ...{ id, summary, query, security: secured },
-  answers: {
-    200: both('As it is now.', shape),
-    ...Object.fromEntries(Object.entries(others).map(([status, one]) => [status, both('It is not there.', one)])),
-    401: page('The form to sign in, for browsers.'),
-    429: tooMany,
-  },
-  refuses: ['unauthorized', 'rate-limited', 'answer-unavailable'],
-})
-
-const formOf = (required: readonly string[], properties: Readonly<Record<string, object>>) => ({
-  content: { 'application/x-www-form-urlencoded': { type: 'object', required, properties } },
-})
+const viewOf = viewing(secured, 'As it is now.', 'It is not there.', [])
 
 const freeSlot: Operation = {
   ...{ id: 'freeSlot', summary: 'Frees the slot of a machine, if it still holds that one', security: secured },
@@ -126,19 +99,4 @@ const freeSlot: Operation = {
     429: tooMany,
   },
   refuses: ['bad-request', 'refused', 'too-large', 'unauthorized', 'rate-limited', 'answer-unavailable'],
-}
-
-const showLogin: Operation = { ...{ id: 'showLocksLogin', summary: 'Leads to `/locks`' }, answers: { 303: toPage } }
-
-const signIn: Operation = {
-  ...{ id: 'signInToLocks', summary: 'Signs a browser in, by a form of this site' },
-  body: formOf(['token'], { token: text, to: { ...text, description: 'Where to go on.' } }),
-  answers: { 303: toPage, 401: page('The token is wrong.'), 429: tooMany },
-  refuses: ['bad-request', 'refused', 'too-large'],
-}
-
-const signOut: Operation = {
-  ...{ id: 'signOutOfLocks', summary: 'Signs a browser out', security: secured },
-  answers: { 303: toPage },
-  refuses: ['refused'],
 }

@@ -5,6 +5,7 @@ import type { FeatureContext } from '../checks/serving.ts'
 import * as field from '../documents/fields.ts'
 import { isConfidential } from '../http/credentials.ts'
 import { messageOf, PlatteError } from '../kernel/errors.ts'
+import type { TextSource } from '../kernel/setting.ts'
 import { problemsOf } from './policy-rules.ts'
 
 /** `apply` is not a command of one channel: it has a route of its own. */
@@ -57,11 +58,8 @@ const schema = v.pipe(
 /** `audience`: the one `aud` of tokens. `issuers` by `iss`: keys are fetched from `jwks` only, whatever a token names. */
 export type Policy = Omit<v.InferOutput<typeof schema>, 'v'>
 
-/** Where a policy is: in the setting itself, or in a file. `publishFeature` reads it, so that checks load no policy. */
-export type PolicySource = { readonly file: string } | { readonly text: string }
-
 /** @throws PlatteError('configuration') naming the setting or the file, and what is wrong in it. */
-export async function readPolicy(source: PolicySource, readText: FeatureContext['readText']): Promise<Policy> {
+export async function readPolicy(source: TextSource, readText: FeatureContext['readText']): Promise<Policy> {
   try {
     return parsePolicy('text' in source ? source.text : await readText(source.file, maxPolicyBytes))
   } catch (cause) {

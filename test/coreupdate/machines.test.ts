@@ -4,8 +4,6 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, describe, expect, test } from 'vitest'
-import { newCatalogCache } from '../../src/catalog/cache.ts'
-import { coreUpdateLists } from '../../src/coreupdate/feature.ts'
 import { answerMachines } from '../../src/coreupdate/machines.ts'
 import { openForReading } from '../../src/fleet/database.ts'
 import { disguiseWith } from '../../src/fleet/ids.ts'
@@ -13,8 +11,8 @@ import { readLine } from '../../src/fleet/lines.ts'
 import { openProjection } from '../../src/fleet/projection.ts'
 import { readFleet } from '../../src/fleet/reader.ts'
 import { isoText } from '../../src/kernel/format.ts'
-import { createApp } from '../../src/runtime/app.ts'
 import { app, makeFleet, next, old, start } from '../fleet/generator.ts'
+import { appOf } from '../served.ts'
 import { newStore } from '../world.ts'
 
 const hour = 3_600_000
@@ -31,15 +29,7 @@ projection.close()
 const { publisher, time } = await newStore()
 time.now = start + 6 * hour
 const serve = (options: Parameters<typeof answerMachines>[0]) =>
-  createApp({
-    cache: newCatalogCache(),
-    reader: publisher,
-    packages: publisher.packages,
-    events: () => {},
-    publicUrl: 'https://updates.example.org',
-    background: () => undefined,
-    extensions: [{ name: 'machines', fallback: (serving, c) => answerMachines(options, serving, c) }, coreUpdateLists],
-  })
+  appOf(publisher, { name: 'machines', fallback: (serving, c) => answerMachines(options, serving, c) })
 const served = serve({ file, token })
 function putInto(name: string, text: string): string {
   writeFileSync(join(dir, name), text)

@@ -1,20 +1,17 @@
 /** What systemd-sysupdate reads: one release, the one that `decide` offers to the machine of the request. */
 import { beforeAll, describe, expect, test } from 'vitest'
-import { newCatalogCache } from '../../src/catalog/cache.ts'
 import { publish } from '../../src/channels/publish.ts'
 import { renderTransfer } from '../../src/clients/transfer.ts'
-import { createApp } from '../../src/runtime/app.ts'
 import { answerSysupdate } from '../../src/sysupdate/answer.ts'
 import { nameWithVersion } from '../../src/sysupdate/listing.ts'
 import { holdRelease } from '../changes.ts'
+import { appOf } from '../served.ts'
 import { app, ask, newReader, newStore, orderOf, sourceOf, type TestStore } from '../world.ts'
 
 const publicUrl = 'https://updates.example.org'
 
 function serve({ publisher }: TestStore) {
-  const extensions = [{ name: 'sysupdate', fallback: answerSysupdate }]
-  const base = { cache: newCatalogCache(), packages: publisher.packages, events: () => {}, publicUrl }
-  const served = createApp({ ...base, reader: publisher, background: () => undefined, extensions })
+  const served = appOf(publisher, { name: 'sysupdate', fallback: answerSysupdate })
   return (rest: string, init?: RequestInit) => served.request(`/sysupdate/${app}/stable/x86-64/${rest}`, init)
 }
 
