@@ -1,6 +1,6 @@
 /** The one core of an update check: a body in, an answer out. What listens for requests is a shell around it. */
 import type { Background } from '../catalog/cache.ts'
-import { packageFolder } from '../documents/paths.ts'
+import { packagesUrlOf } from '../documents/paths.ts'
 import { failureText, kindOf } from '../http/problem.ts'
 import { idHeader, type RequestIds } from '../http/request-id.ts'
 import { after, type MaybePromise, mapInOrder } from '../kernel/maybe-promise.ts'
@@ -179,12 +179,11 @@ function offerOf({ serving, offers }: Checking, query: Query, { offer: candidate
   if (known) return known
   const { version } = candidate.release
   const { codebases, packages } = of
-  const [first, ...others] = codebases
   const [os, ...extras] = packages
-  const ours = `${serving.publicUrl}/${packageFolder({ app: query.app, version, board: boardNameOf(query) }, packages)}`
+  const first = packagesUrlOf(serving.publicUrl, { app: query.app, version, board: boardNameOf(query) }, of)
   const offer: OmahaOffer = {
     version,
-    codebases: first ? [first, ...others] : [ours],
+    codebases: [first, ...codebases.slice(1)],
     packages: [
       { ...os, required: true },
       ...extras.filter(({ patch }) => !patch).map((one) => ({ ...one, required: one.required ?? true })),
