@@ -160,7 +160,7 @@ const holds = v.pipe(
 const aliases = v.pipe(
   v.array(field.givenAlias),
   v.maxLength(16, 'must be at most 16'),
-  v.check((list) => new Set(list).size === list.length, 'has a name twice'),
+  v.check((list) => field.areDistinct(list), 'has a name twice'),
 )
 
 const channel = v.pipe(

@@ -4,8 +4,7 @@ import type { FeatureContext } from '../checks/serving.ts'
 import * as field from '../documents/fields.ts'
 import { isGroupName } from '../documents/paths.ts'
 import { messageOf, PlatteError, problemOf } from '../kernel/errors.ts'
-import type { TextSource } from '../kernel/setting.ts'
-import { parseTargetUrl } from '../kernel/setting.ts'
+import { parseTargetUrl, type TextSource } from '../kernel/setting.ts'
 
 const maxListBytes = 256 * 1024
 const maxGates = 100
@@ -47,18 +46,16 @@ const gate = v.pipe(
   ),
 )
 
-const isDistinct = (names: readonly unknown[]): boolean => new Set(names).size === names.length
-
 const gateList = v.pipe(
   v.array(gate),
   v.maxLength(maxGates),
-  v.check((list) => isDistinct(list.map(({ name }) => name)), 'two gates have the same name'),
+  v.check((list) => field.areDistinct(list.map(({ name }) => name)), 'two gates have the same name'),
 )
 
 const hookList = v.pipe(
   v.array(v.strictObject({ url, groups })),
   v.maxLength(maxHooks),
-  v.check((list) => isDistinct(list.flatMap(({ groups = [''] }) => groups)), 'a group has two hooks'),
+  v.check((list) => field.areDistinct(list.flatMap(({ groups = [''] }) => groups)), 'a group has two hooks'),
 )
 
 export type Gate = v.InferOutput<typeof gate>

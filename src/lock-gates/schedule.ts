@@ -40,8 +40,7 @@ export function openSchedule(work: (name: string) => Promise<number>): Schedule 
 }
 
 /** It keeps no process alive. */
-function unheld<Timer>(timer: Timer): Timer {
-  if (typeof timer === 'object' && timer !== null && 'unref' in timer && typeof timer.unref === 'function')
-    timer.unref()
+function unheld(timer: ReturnType<typeof setTimeout>): typeof timer {
+  if (typeof timer === 'object') timer.unref()
   return timer
 }

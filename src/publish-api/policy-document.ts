@@ -52,7 +52,7 @@ const schema = v.pipe(
       }),
     ),
   }),
-  v.check(({ rules }) => new Set(rules.map(({ id }) => id)).size === rules.length, 'two rules have the same id'),
+  v.check(({ rules }) => field.areDistinct(rules.map(({ id }) => id)), 'two rules have the same id'),
 )
 
 /** `audience`: the one `aud` of tokens. `issuers` by `iss`: keys are fetched from `jwks` only, whatever a token names. */

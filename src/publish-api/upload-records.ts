@@ -41,7 +41,7 @@ export const uploadOrder = v.strictObject({
     v.array(v.strictObject({ name: field.packageName, ...claim })),
     v.minLength(1, 'names no package'),
     v.maxLength(64, 'names more than 64 packages'),
-    v.check((list) => new Set(list.map(({ name }) => name)).size === list.length, 'names a package twice'),
+    v.check((list) => field.areDistinct(list.map(({ name }) => name)), 'names a package twice'),
   ),
   /** Leaves payloads unjudged. */
   raw: v.exactOptional(v.literal(true)),
