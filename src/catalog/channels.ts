@@ -6,7 +6,7 @@ import { isTakenPath, servedFolder } from '../documents/paths.ts'
 import type { Instant } from '../kernel/clock.ts'
 import { type ErrorCode, PlatteError } from '../kernel/errors.ts'
 import { describeError } from '../kernel/log.ts'
-import type { DetailedRelease, Package, PackageSet, Release } from '../release/channel.ts'
+import { type DetailedRelease, filesOf, type Package, type PackageSet, type Release } from '../release/channel.ts'
 import type { Reason } from '../release/decide.ts'
 import { type ChannelView, restrict, viewChannel, withhold } from '../release/view.ts'
 import {
@@ -120,7 +120,7 @@ const stored = ({ entry: { holds, rampAsOf }, manifest: content }: ChannelEntry)
 
 export type ServedBoard = Readonly<{ release: Release; board: string; packages: PackageSet }>
 
-/** By folder in the store; without packages that are served from elsewhere. */
+/** By folder in the store; without images, and packages that are served from elsewhere. */
 export function foldersOf({ app, releases }: Pick<ChannelManifest, 'app' | 'releases'>) {
   const named = new Map<string, ServedBoard>()
   for (const release of releases)
@@ -135,7 +135,7 @@ export function foldersOf({ app, releases }: Pick<ChannelManifest, 'app' | 'rele
 export function packagesOf(manifest: Pick<ChannelManifest, 'app'> & { readonly releases: readonly DetailedRelease[] }) {
   const named = new Map<string, Package>()
   for (const [folder, { packages }] of foldersOf(manifest))
-    for (const one of typeof packages === 'object' ? packages.packages : []) named.set(folder + one.name, one)
+    for (const one of filesOf(packages)) named.set(folder + one.name, one)
   return named
 }
 

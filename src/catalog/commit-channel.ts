@@ -7,7 +7,7 @@ import { requireFormat } from '../documents/root.ts'
 import type { Instant } from '../kernel/clock.ts'
 import { type ErrorCode, PlatteError } from '../kernel/errors.ts'
 import { isoText } from '../kernel/format.ts'
-import { isDetailed, type Release } from '../release/channel.ts'
+import { filesOf, isDetailed, isImage, type Release } from '../release/channel.ts'
 import type { Documents } from '../store/documents.ts'
 import { update } from '../store/update.ts'
 import { sha256Hex } from '../trust/digest.ts'
@@ -99,12 +99,14 @@ export function nextManifest(head: VerifiedChannel | undefined, next: ChannelMan
 }
 
 /** Under format 2, every change of a channel moves the details that are in its manifest into documents of their own. */
-export const storedForm = ({ root }: TrustedRoot, manifest: ChannelManifest): ReturnType<typeof moveDetails> =>
-  root.format < 2 ? { manifest, documents: new Map() } : moveDetails(manifest)
+export function storedForm({ root }: TrustedRoot, manifest: ChannelManifest): ReturnType<typeof moveDetails> {
+  if (manifest.releases.some(({ boards }) => Object.values(boards).some(isImage)))
+    requireFormat(root, 2, 'a release without a file')
+  return root.format < 2 ? { manifest, documents: new Map() } : moveDetails(manifest)
+}
 
 const hasInstaller = (release: Release): boolean =>
-  isDetailed(release) &&
-  Object.values(release.boards).some(({ packages }) => packages.some((one) => one.install ?? one.patch))
+  isDetailed(release) && Object.values(release.boards).some((of) => filesOf(of).some((one) => one.install ?? one.patch))
 
 /** @throws PlatteError('refused') for a manifest that older readers of the store would refuse. */
 export function checkAllowed(

@@ -6,6 +6,7 @@ import { PlatteError } from '../kernel/errors.ts'
 import { describeError } from '../kernel/log.ts'
 import { after, type MaybePromise } from '../kernel/maybe-promise.ts'
 import {
+  type BoardContent,
   type BoardPackages,
   type DetailedRelease,
   type Details,
@@ -129,7 +130,10 @@ export const findPackages = (
   { release, packages }: { readonly release: Release; readonly packages: PackageSet },
 ): MaybePromise<BoardPackages | Problem> =>
   typeof packages === 'object'
-    ? packages
+    ? withPackages(packages)
     : after(findDetails(from, ref.app, release), (found) =>
-        'reason' in found ? found : (packagesFor(found, ref.board) ?? missing(release.version)),
+        'reason' in found ? found : withPackages(packagesFor(found, ref.board) ?? missing(release.version)),
       )
+
+const withPackages = (found: BoardContent | Problem): BoardPackages | Problem =>
+  'packages' in found || 'reason' in found ? found : { reason: 'no-package', message: '' }

@@ -6,7 +6,14 @@ import { notesKey, packageFolder } from '../documents/paths.ts'
 import { textDigest } from '../kernel/digest.ts'
 import { lengthText } from '../kernel/format.ts'
 import { boardOf, checkSameBytes, findRelease } from '../release/add-release.ts'
-import { type Channel, type DetailedRelease, isDetailed, packagesFor, type Release } from '../release/channel.ts'
+import {
+  type Channel,
+  type DetailedRelease,
+  isDetailed,
+  isImage,
+  packagesFor,
+  type Release,
+} from '../release/channel.ts'
 import { editRelease, markRelease, rampOver, withField } from '../release/edits.ts'
 import { floorsBetween } from '../release/floors-between.ts'
 import { newestFirst, oldestFirst } from '../release/version.ts'
@@ -158,10 +165,10 @@ export function newPackages({ edited: manifest, state }: Plan) {
   const { head, others } = state
   const known = [...(head ? [head.manifest] : []), ...others.values()]
   return (manifest?.releases ?? []).filter(isDetailed).flatMap(({ version, boards }) =>
-    Object.entries(boards).flatMap(([board, { codebases, packages }]) => {
-      if (known.some((one) => boardOf(findRelease(one, version), board))) return []
-      const folder = packageFolder({ app: manifest?.app ?? '', version, board }, packages)
-      return packages.map((one) => ({ ...one, key: folder + one.name, codebase: codebases[0] }))
+    Object.entries(boards).flatMap(([board, of]) => {
+      if (isImage(of) || known.some((one) => boardOf(findRelease(one, version), board))) return []
+      const folder = packageFolder({ app: manifest?.app ?? '', version, board }, of.packages)
+      return of.packages.map((one) => ({ ...one, key: folder + one.name, codebase: of.codebases[0] }))
     }),
   )
 }

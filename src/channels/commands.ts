@@ -1,5 +1,6 @@
 /** The schema of each command that changes a channel, for the command line and the publish function. */
 import * as v from 'valibot'
+import { packageList } from '../documents/board.ts'
 import * as stored from '../documents/channel.ts'
 import * as field from '../documents/fields.ts'
 
@@ -75,10 +76,7 @@ const adopted = v.strictObject({
   version: field.publishedVersion,
   /** Why machines must pass through it. */
   floor: maybe(field.reason),
-  boards: v.pipe(
-    field.record(field.boardName, stored.boardPackages),
-    v.check((boards) => Object.keys(boards).length > 0, 'names no board'),
-  ),
+  boards: stored.content.boards,
   ...{ components: maybe(stored.components), cves: maybe(stored.cves) },
   notes: maybe(v.pipe(v.string(), v.maxLength(maxNotesLength))),
 })
@@ -87,7 +85,7 @@ const adopted = v.strictObject({
 export const commands = {
   publish: v.pipe(
     placed({
-      ...{ ...release, board: field.boardName, packages: stored.packageList },
+      ...{ ...release, board: field.boardName, packages: packageList },
       ...{ components: maybe(stored.components), cves: maybe(stored.cves) },
       notes: maybe(v.pipe(v.string(), v.maxLength(maxNotesLength))),
       ...{ rampOver: duration, create: maybe(v.boolean()), createBoard: flag, raw: flag, replace: flag },

@@ -6,7 +6,7 @@ import { packageFolder } from '../documents/paths.ts'
 import type { NewHasher } from '../kernel/hasher.ts'
 import { type PayloadCheck, payloadReader } from '../payload/check.ts'
 import { findRelease, loadedBoard, refusal, sameJson } from '../release/add-release.ts'
-import { type BoardPackages, isDetailed, type Package, packagesFor } from '../release/channel.ts'
+import { type BoardPackages, filesOf, isDetailed, isImage, type Package, packagesFor } from '../release/channel.ts'
 import { isSameVersion, newestFirst } from '../release/version.ts'
 import type { Committer, EditState, Plan } from './plan.ts'
 
@@ -47,7 +47,8 @@ export async function judgeAdded(judging: Judging, { state, edited: manifest }: 
   for (const { version, boards } of manifest.releases.filter(isDetailed))
     for (const [board, added] of Object.entries(boards)) {
       const isOwn = own !== undefined && isSameVersion(version, own.version) && board === own.board
-      if ((isOwn && own.isJudged) || !(isOwn || hasKeys) || isThere(state, version, board, added)) continue
+      if (isImage(added) || (isOwn && own.isJudged) || !(isOwn || hasKeys) || isThere(state, version, board, added))
+        continue
       if (hasKeys && added.codebases.length > 0) throw elsewhere(version, manifest)
       const folder = packageFolder({ app: manifest.app, version, board }, added.packages)
       for (const [i, one] of added.packages.entries())
@@ -61,7 +62,7 @@ type Own = Readonly<{ version: string; board: string; isJudged: boolean }>
 
 const isThere = ({ head }: EditState, version: string, board: string, added: BoardPackages): boolean => {
   const release = head && findRelease(head.manifest, version)
-  return sameJson(loadedBoard(release, board)?.packages, added.packages)
+  return sameJson(filesOf(loadedBoard(release, board)), added.packages)
 }
 
 const elsewhere = (version: string, { channel }: ChannelManifest) =>
@@ -92,7 +93,7 @@ async function havePayloads({ head, others }: EditState, reading: Reading): Prom
   )
   const newest = new Map(served.sort(([, a], [, b]) => newestFirst(a.release, b.release)).map((one) => [one[0], one]))
   for (const [folder, { release, board }, app] of [...newest.values()].slice(0, readAtMost)) {
-    const first = packagesFor(await loadDetails(reading, app, release), board)?.packages[0]
+    const [first] = filesOf(packagesFor(await loadDetails(reading, app, release), board))
     const end = Math.min(first?.size ?? 1, magicBytes) - 1
     const open = first && (await reading.packages.open(folder + first.name, { start: 0, end }))
     if (open && (await new Response(open.body).text()) === 'CrAU') return true

@@ -15,7 +15,7 @@ import {
   refusal,
   sameJson,
 } from '../release/add-release.ts'
-import type { BoardPackages, Package, Release } from '../release/channel.ts'
+import { type BoardContent, type BoardPackages, isImage, type Package, type Release } from '../release/channel.ts'
 import { isHoldOf, markRelease } from '../release/edits.ts'
 import { type Between, floorsBetween } from '../release/floors-between.ts'
 import { embargo, embargoOf } from '../release/ramp.ts'
@@ -179,8 +179,8 @@ export async function releaseEdit(order: StoredOrder): Promise<ManifestEdit> {
 }
 
 /** Machines that were offered a release may still be reading its packages where they are. */
-function checkSamePlace(known: BoardPackages | undefined, { version, board, codebases = [] }: StoredOrder): void {
-  if (known === undefined || sameJson(known.codebases, codebases)) return
+function checkSamePlace(known: BoardContent | undefined, { version, board, codebases = [] }: StoredOrder): void {
+  if (known === undefined || isImage(known) || sameJson(known.codebases, codebases)) return
   const [there] = known.codebases
   throw refusal(
     `${version} for ${board} is already published with its packages ${there ? `at ${there}` : 'in this store'}`,

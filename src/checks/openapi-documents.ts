@@ -1,6 +1,7 @@
 /** What `/openapi.json` says of packages and signed documents. Payloads have the schemas that decode them. */
+import { boardPackages, image, packageList } from '../documents/board.ts'
 import { catalogSchema, hold } from '../documents/catalog.ts'
-import { boardPackages, channelSchema, guard, packageList, payloadKeys, target, windows } from '../documents/channel.ts'
+import { channelSchema, guard, payloadKeys, target, windows } from '../documents/channel.ts'
 import { detailsSchema } from '../documents/details.ts'
 import * as field from '../documents/fields.ts'
 import { missingSchema } from '../documents/missing.ts'
@@ -23,7 +24,7 @@ import type { Serving } from './serving.ts'
 
 export const documentSchemas = {
   ...{ Root: rootSchema, Catalog: catalogSchema, ChannelManifest: channelSchema, ReleaseDetails: detailsSchema },
-  ...{ BoardPackages: boardPackages, Packages: packageList, MissingPackages: missingSchema },
+  ...{ BoardPackages: boardPackages, Image: image, Packages: packageList, MissingPackages: missingSchema },
   ...{ Windows: windows, Target: target, Guard: guard, PayloadKeys: payloadKeys, Hold: hold },
   ...{ AppId: field.appName, ChannelName: field.channelName, Board: field.boardName, Version: field.publishedVersion },
   ...{ Instant: field.instant, Duration: field.duration, Sha256: field.sha256, KeyId: field.keyId },
@@ -40,6 +41,7 @@ export const meanings: Readonly<Partial<Record<keyof typeof documentSchemas, str
   KeyId: 'The thumbprint of a key (RFC 7638).',
   Packages: 'The package of the operating system first; sizes in bytes.',
   BoardPackages: 'Without `codebases`, this deployment serves the packages.',
+  Image: 'A release without a file: its ostree commit, its image in a registry, or both.',
   Windows: 'When machines are offered releases.',
   Target: 'Which machines are offered releases: `from` is a range of versions, machines are SHA-256 of their ids.',
   Guard: 'Shares (0 to 1) of machines at which a rollout is held.',

@@ -1,11 +1,12 @@
 /** The ChannelManifest: one channel at one revision, its `seq`. `apps/<app>/<channel>/<seq>.jws`. */
 import * as v from 'valibot'
 import { type ErrorCode, PlatteError } from '../kernel/errors.ts'
-import { type Channel, type PackageSet, type Release, weekdays } from '../release/channel.ts'
+import { type Channel, isImage, type Release, weekdays } from '../release/channel.ts'
 import { rampProblem } from '../release/ramp.ts'
 import { rangeProblem } from '../release/target.ts'
 import { compareVersions, parseVersion } from '../release/version.ts'
 import { windowProblem } from '../release/window.ts'
+import { boardContent, codebase, haveDistinctNames, install, packageSet } from './board.ts'
 import * as field from './fields.ts'
 
 export const maxChannelBytes = 1024 * 1024
@@ -34,54 +35,6 @@ export const target = v.strictObject({
 
 const conditions = { windows: v.exactOptional(windows), target: v.exactOptional(target) }
 
-/** A base URL as clients glue names to it: absolute, no query, ends in "/". */
-export const codebase = v.pipe(
-  v.string(),
-  v.maxLength(500),
-  v.regex(/^https?:\/\/[^\s?#"'<>&]+\/$/, 'must be an http(s) URL without a query that ends in /'),
-)
-
-/** Browsers resolve it inside the package. */
-const program = v.pipe(
-  field.matching(/^\w[\w ./+()-]{0,199}$/, 'must be a path inside the package such as setup.exe'),
-  v.check((path) => !path.includes('..'), 'must not contain ..'),
-)
-const install = v.pipe(
-  v.strictObject({
-    run: v.exactOptional(program),
-    arguments: v.exactOptional(field.text(500)),
-    minBrowser: v.exactOptional(field.publishedVersion),
-  }),
-  v.check((one) => one.arguments === undefined || one.run !== undefined, 'has arguments of no program: give run, too'),
-)
-
-const onePackage = v.strictObject({
-  name: field.packageName,
-  size: field.positive,
-  sha256: field.sha256,
-  sha1: field.hex(40),
-  required: v.exactOptional(v.boolean()),
-  install: v.exactOptional(install),
-  patch: v.exactOptional(v.strictObject({ from: field.sha256, kind: v.picklist(['puff', 'zucc']) })),
-})
-
-/** The packages of one release and board, the OS package first. */
-export const packageList = v.pipe(
-  v.tupleWithRest([onePackage], onePackage),
-  v.maxLength(64),
-  v.check((list) => haveDistinctNames(list), 'names a package twice'),
-  v.check(
-    ([first, ...others]) => !first.patch && !others.some((one) => one.install),
-    'begins with a patch, or runs another package than its first',
-  ),
-)
-
-/** Packages of one board, and the base URLs that they are at. */
-export const boardPackages = v.strictObject({
-  codebases: v.pipe(v.array(codebase), v.maxLength(10)),
-  packages: packageList,
-})
-
 const componentName = field.matching(/^[A-Za-z0-9][A-Za-z0-9 ._+-]{0,63}$/, 'must be a short name such as kernel')
 /** Versions by name. */
 export const components = field.record(componentName, field.text(100))
@@ -103,9 +56,8 @@ const described = {
   notes: v.exactOptional(v.strictObject({ sha256: field.sha256, size: field.count })),
 }
 /** The details of a release, wherever they are. */
-export const content = { ...described, boards: boardsOf(boardPackages) }
+export const content = { ...described, boards: boardsOf(boardContent) }
 
-const packageSet = field.matching(/^(?:[0-9a-f]{32}|elsewhere)$/, 'must be 32 hex digits, or elsewhere')
 const details = v.strictObject({
   sha256: field.sha256,
   size: v.pipe(field.positive, v.maxValue(maxDetailsBytes)),
@@ -115,9 +67,7 @@ const release = v.strictObject({
   version: field.publishedVersion,
   publishedAt: field.instant,
   ...described,
-  boards: boardsOf(
-    v.lazy((one): v.GenericSchema<PackageSet> => (typeof one === 'string' ? packageSet : boardPackages)),
-  ),
+  boards: boardsOf(packageSet),
   details: v.exactOptional(details),
   ramp: v.exactOptional(v.pipe(v.array(v.strictObject({ at: field.instant, share })), v.maxLength(maxRampSteps))),
   ...conditions,
@@ -128,7 +78,7 @@ const release = v.strictObject({
 
 /** The details are in the release, or all of them in their document. */
 const hasOneForm = ({ details, components, cves, notes, boards }: v.InferOutput<typeof release>): boolean =>
-  Object.values(boards).every((one) => (typeof one === 'string') === (details !== undefined)) &&
+  Object.values(boards).every((one) => (typeof one === 'string' || isImage(one)) === (details !== undefined)) &&
   (details === undefined || !(components || cves || notes))
 
 const spki = field.matching(/^[A-Za-z0-9+/]{100,1500}={0,2}$/, 'must be a public key in base64')
@@ -240,9 +190,6 @@ const order = v.object({
 /** Checks the arguments of a publish. @throws PlatteError('usage') naming the first wrong one. */
 export const checkOrder = (value: unknown, nameOf?: (path: string) => string): void =>
   void field.check(order, 'publish', value, 'usage', nameOf)
-
-const haveDistinctNames = (list: readonly { readonly name: string }[]): boolean =>
-  field.areDistinct(list.map(({ name }) => name))
 
 function haveDistinctVersions(releases: readonly Pick<Release, 'version'>[]): boolean {
   const sorted = releases.map(({ version }) => parseVersion(version)).sort(compareVersions)

@@ -6,7 +6,7 @@ import * as v from 'valibot'
 import { textDigest } from '../kernel/digest.ts'
 import { defined } from '../kernel/json.ts'
 import type { Verified } from '../kernel/verified.ts'
-import { refusal } from '../release/add-release.ts'
+import { refusal, sameJson } from '../release/add-release.ts'
 import { type DetailedRelease, isDetailed, packagesFor, type Release } from '../release/channel.ts'
 import { type ChannelManifest, content, maxDetailsBytes } from './channel.ts'
 import * as field from './fields.ts'
@@ -34,7 +34,7 @@ export function areDetailsOf(found: ReleaseDetails, { version, boards }: Describ
   const [names, others] = [Object.keys(boards), Object.keys(found.boards)]
   const isSame = (board: string): boolean => {
     const packages = packagesFor(found, board)
-    return packages !== undefined && setOf(packages) === boards[board]
+    return packages !== undefined && sameJson(setOf(packages), boards[board])
   }
   return found.version === version && others.length === names.length && names.every(isSame)
 }

@@ -4,7 +4,14 @@
  */
 import { textDigest } from '../kernel/digest.ts'
 import { PlatteError } from '../kernel/errors.ts'
-import type { BoardPackages, Package, PackageSet } from '../release/channel.ts'
+import {
+  type BoardContent,
+  type BoardPackages,
+  type Image,
+  isImage,
+  type Package,
+  type PackageSet,
+} from '../release/channel.ts'
 import { maxCatalogBytes } from './catalog.ts'
 import { maxChannelBytes, maxDetailsBytes } from './channel.ts'
 import { maxRootBytes } from './root.ts'
@@ -41,13 +48,15 @@ export const packagesUrlOf = (publicUrl: string, ref: BoardRef, { codebases, pac
   codebases[0] ?? `${publicUrl}/${packageFolder(ref, packages)}`
 
 /** What a manifest of format 2 says of a board. */
-export const setOf = ({ codebases, packages }: BoardPackages): string =>
-  codebases.length > 0 ? elsewhere : packageSetDigest(packages)
+export function setOf(of: BoardContent): string | Image {
+  if (isImage(of)) return of
+  return of.codebases.length > 0 ? elsewhere : packageSetDigest(of.packages)
+}
 
-/** @returns `undefined` for packages that are served from elsewhere. */
+/** @returns `undefined` for images, and for packages that are served from elsewhere. */
 export function servedFolder(ref: BoardRef, of: PackageSet): string | undefined {
   const set = typeof of === 'string' ? of : setOf(of)
-  return set === elsewhere ? undefined : folderOfSet(ref, set)
+  return set === elsewhere || typeof set !== 'string' ? undefined : folderOfSet(ref, set)
 }
 
 /** First 32 hex digits of SHA-256 over the sorted lines `name sha256`, each with its line feed: other bytes, another folder. */

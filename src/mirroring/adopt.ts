@@ -22,7 +22,7 @@ import { maxNotesBytes, notesKey, packageFolder } from '../documents/paths.ts'
 import { PlatteError } from '../kernel/errors.ts'
 import { judged, type PayloadCheck } from '../payload/check.ts'
 import { checkSameBytes, findRelease } from '../release/add-release.ts'
-import { type Channel, type DetailedRelease, isDetailed, type Release } from '../release/channel.ts'
+import { type Channel, type DetailedRelease, filesOf, isDetailed, type Release } from '../release/channel.ts'
 import { type Between, floorsBetween } from '../release/floors-between.ts'
 import { isSameVersion, newestFirst } from '../release/version.ts'
 import { beginPass, copyNotes, copyPackage, type Mirroring, type MirrorOptions, noteProblem } from './mirror-pass.ts'
@@ -149,9 +149,9 @@ export async function adopt(publisher: Publisher, upstream: Mirroring['from'], a
 function checksOf(publisher: Publisher, { state }: Plan, { app, releases }: Adopted) {
   const check = checkFor(publisher, app, state)
   const boards = releases.flatMap(({ version, boards }) =>
-    Object.entries(boards).map(([board, { packages }]) => ({
-      folder: packageFolder({ app, version, board }, packages),
-      packages,
+    Object.entries(boards).map(([board, of]) => ({
+      folder: packageFolder({ app, version, board }, filesOf(of)),
+      packages: filesOf(of),
     })),
   )
   const all = boards.flatMap(({ folder, packages }) =>

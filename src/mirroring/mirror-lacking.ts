@@ -3,7 +3,7 @@ import { type ChannelEntry, foldersOf, packagesOf, viewOf } from '../catalog/cha
 import type { ChannelRef } from '../catalog/read.ts'
 import { inUse, newestOf } from '../channels/prune.ts'
 import { isEnded } from '../documents/channel.ts'
-import type { Package, PackageSet, Release } from '../release/channel.ts'
+import { filesOf, type Package, type PackageSet, type Release } from '../release/channel.ts'
 import { detailedOf } from './mirror-details.ts'
 import { inParallel } from './mirror-pass.ts'
 import { attempt, current, type Lacking, type Work } from './mirror-work.ts'
@@ -38,7 +38,7 @@ async function listFolders(work: Work, parts: readonly Part[]): Promise<void> {
   const { held } = work
   const heldFolders = new Set([...held].map(folderOf))
   const isHeld = (folder: string, of: PackageSet): boolean =>
-    typeof of === 'object' ? of.packages.every(({ name }) => held.has(folder + name)) : heldFolders.has(folder)
+    typeof of === 'object' ? filesOf(of).every(({ name }) => held.has(folder + name)) : heldFolders.has(folder)
   const lacking = parts.flatMap(({ app, channel, releases }) =>
     [...foldersOf({ app, releases })].flatMap(([packages, { packages: of }]) =>
       isHeld(packages, of) ? [] : [{ packages, channel }],

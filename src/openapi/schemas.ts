@@ -10,7 +10,7 @@ const config: ConversionConfig = {
   // A pipe ends with what validates; what only code can say is left out.
   ...{ typeMode: 'output', errorMode: 'ignore' },
   overrideRef: ({ referenceId }) => `#/components/schemas/${referenceId}`,
-  overrideSchema: ({ valibotSchema }) => (isLazy(valibotSchema) ? bothForms(valibotSchema) : undefined),
+  overrideSchema: ({ valibotSchema }) => (isLazy(valibotSchema) ? allForms(valibotSchema) : undefined),
 }
 
 /** All at once: each conversion by itself would convert everything that has a name. @param named others refer to these. */
@@ -39,10 +39,10 @@ const isSchema = (shape: Shape): shape is GenericSchema => '~run' in shape
 
 const isLazy = (schema: object): schema is LazySchema<GenericSchema> => 'type' in schema && schema.type === 'lazy'
 
-/** A lazy schema of this code base chooses between a text and an object. */
-const bothForms = ({ getter }: LazySchema<GenericSchema>): object => ({
-  anyOf: ['', {}].map((form) => {
-    const { $schema: _, ...schema } = toJsonSchema(getter(form), config)
+/** A lazy schema of this code base chooses between a text and objects, one of them with packages. */
+const allForms = ({ getter }: LazySchema<GenericSchema>): object => ({
+  anyOf: [...new Set(['', {}, { packages: [] }].map((form) => getter(form)))].map((form) => {
+    const { $schema: _, ...schema } = toJsonSchema(form, config)
     return schema
   }),
 })

@@ -14,7 +14,8 @@ import {
   type Operation,
   type Parameter,
 } from '../checks/described.ts'
-import { packageList, payloadKeys } from '../documents/channel.ts'
+import { packageList } from '../documents/board.ts'
+import { payloadKeys } from '../documents/channel.ts'
 import * as field from '../documents/fields.ts'
 import type { ProblemCode } from '../http/problem.ts'
 import { uploadOrder } from './upload-records.ts'

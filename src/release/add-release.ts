@@ -1,7 +1,7 @@
 /** Adds releases to a channel. Pure and idempotent by content. */
 import { PlatteError } from '../kernel/errors.ts'
 import { defined } from '../kernel/json.ts'
-import { type BoardPackages, type Channel, packagesFor, type Release } from './channel.ts'
+import { type BoardContent, type Channel, filesOf, imageText, isImage, packagesFor, type Release } from './channel.ts'
 import { compareVersions, newestFirst, parseVersion } from './version.ts'
 
 const details = ['components', 'cves', 'notes'] as const
@@ -9,7 +9,7 @@ const details = ['components', 'cves', 'notes'] as const
 /** A ramp is only for a new release; a known one keeps its own. */
 export interface Addition extends Pick<Release, 'version' | 'publishedAt'>, Details {
   readonly board: string
-  readonly packages: BoardPackages
+  readonly packages: BoardContent
 }
 
 type Details = { readonly [K in 'ramp' | (typeof details)[number]]?: Release[K] | undefined }
@@ -48,7 +48,11 @@ export function checkSameBytes(channel: Channel, where: string, added: Omit<Addi
   const { version, board, packages } = added
   const known = loadedBoard(findRelease(channel, version), board)
   if (known === undefined || isSameContent(known, packages)) return
-  const names = known.packages.map(({ name }) => name).join(', ')
+  const names = isImage(known)
+    ? imageText(known)
+    : filesOf(known)
+        .map(({ name }) => name)
+        .join(', ')
   throw refusal(
     `${version} for ${board} is already in ${where}, with other bytes or packages (it has ${names})`,
     'a published version never changes; publish these under a higher version, or --replace one that nobody was offered',
@@ -82,7 +86,7 @@ export const refusal = (message: string, hint?: string): PlatteError =>
 export const boardOf = (release: Release | undefined, board: string) => release && packagesFor(release, board)
 
 /** Packages of a release whose details an edit loads before. */
-export function loadedBoard(release: Release | undefined, board: string): BoardPackages | undefined {
+export function loadedBoard(release: Release | undefined, board: string): BoardContent | undefined {
   const packages = boardOf(release, board)
   if (typeof packages === 'string') throw new Error(`the details of ${release?.version} were not loaded`)
   return packages
@@ -120,17 +124,20 @@ function replaceContent(known: Release, addition: Addition): Release {
   return { ...known, ...content, publishedAt, boards: { ...known.boards, [board]: packages } }
 }
 
-/** Whether these are the same packages: the first is the OS package, the others have no order. */
-export const isSameContent = (known: BoardPackages | undefined, added: BoardPackages): boolean =>
+/** Whether these are the same packages, or the same image: the first is the OS package, the others have no order. */
+export const isSameContent = (known: BoardContent | undefined, added: BoardContent): boolean =>
   known !== undefined && sameJson(contentOf(known), contentOf(added))
 
-const contentOf = ({ packages: [first, ...extras] }: BoardPackages): unknown =>
-  [first, ...extras.sort((a, b) => (a.name < b.name ? -1 : 1))].map(
+function contentOf(of: BoardContent): unknown {
+  if (isImage(of)) return of
+  const [first, ...extras] = of.packages
+  return [first, ...extras.sort((a, b) => (a.name < b.name ? -1 : 1))].map(
     ({ name, size, sha256, sha1, required = true, install, patch }) => [
       ...[name, size, sha256, sha1, required],
       ...[install, patch],
     ],
   )
+}
 
 /** CVEs have no order. */
 const unordered = (value: Release[(typeof details)[number]]) => (Array.isArray(value) ? [...value].sort() : value)

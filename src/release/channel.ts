@@ -28,6 +28,17 @@ export interface BoardPackages {
   readonly packages: readonly [Package, ...Package[]]
 }
 
+/** A release without a file: its ostree commit, its image in a registry by digest, or both. */
+export type Image = Readonly<{ checksum?: string; oci?: string }>
+
+export type BoardContent = BoardPackages | Image
+export const isImage = (of: PackageSet): of is Image => typeof of === 'object' && !('packages' in of)
+export const imageText = ({ checksum, oci }: Image): string =>
+  [checksum && `ostree ${checksum}`, oci].filter(Boolean).join(', ')
+/** None of an image, or where the details are not at hand. */
+export const filesOf = (of: PackageSet | undefined): readonly Package[] =>
+  typeof of === 'object' && 'packages' in of ? of.packages : []
+
 /** Shares are 0 to 1. */
 export type RampStep = Readonly<{ at: string; share: number }>
 
@@ -51,11 +62,11 @@ export interface Details {
   readonly components?: Readonly<Record<string, string>>
   readonly cves?: readonly string[]
   readonly notes?: Pick<Package, 'sha256' | 'size'>
-  readonly boards: Readonly<Record<string, BoardPackages>>
+  readonly boards: Readonly<Record<string, BoardContent>>
 }
 
 /** Packages by the digest that names their folder; `elsewhere`: this deployment does not serve them. */
-export type PackageSet = BoardPackages | string
+export type PackageSet = BoardContent | string
 
 export interface Release extends Conditions, Omit<Details, 'boards'> {
   readonly version: string

@@ -22,6 +22,7 @@ export const reasonSentences = {
   'update-disabled': 'the machine has disabled updates in its request',
   'rollback-disabled': 'the machine does not allow a rollback to {version}',
   'fell-back': 'the machine reported that an update did not start, and that it went back',
+  'no-package': '{version} has no package: its machines get it by /v1/graph',
   'not-mirrored': 'this store lacks the manifest of that channel, or packages of {version}',
   'catalog-expired': 'the catalog or the root has expired: it must be refreshed before anything is offered',
   'store-unavailable': 'the store did not answer',

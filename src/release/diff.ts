@@ -2,7 +2,18 @@
 import { durationText, forPeople } from '../kernel/format.ts'
 import { defined } from '../kernel/json.ts'
 import { findRelease } from './add-release.ts'
-import type { Channel, Guard, Hold, RampStep, Release, Target, Window } from './channel.ts'
+import {
+  type Channel,
+  type Guard,
+  type Hold,
+  imageText,
+  isImage,
+  type PackageSet,
+  type RampStep,
+  type Release,
+  type Target,
+  type Window,
+} from './channel.ts'
 import { isHoldOf } from './edits.ts'
 import { embargoOf } from './ramp.ts'
 import { newestFirst } from './version.ts'
@@ -101,10 +112,7 @@ const channelTexts = (channel: ChannelMetadata): Texts => ({
 
 function releaseTexts(release: Release | undefined): Texts {
   if (release === undefined) return {}
-  const boards = Object.entries(release.boards).map(
-    ([board, of]) =>
-      [board, typeof of === 'string' ? of : pairsText(of.packages.map((one) => [one.name, one.size]))] as const,
-  )
+  const boards = Object.entries(release.boards).map(([board, of]) => [board, contentText(of)] as const)
   return {
     ...Object.fromEntries(boards),
     components: release.components && pairsText(Object.entries(release.components)),
@@ -117,6 +125,11 @@ function releaseTexts(release: Release | undefined): Texts {
     'dead end': release.deadEnd?.reason,
     withdrawn: release.withdrawn?.reason,
   }
+}
+
+function contentText(of: PackageSet): string {
+  if (typeof of === 'string') return of
+  return isImage(of) ? imageText(of) : pairsText(of.packages.map((one) => [one.name, one.size]))
 }
 
 function brakeTexts({ holds = [], rampAsOf }: Brakes): Texts {

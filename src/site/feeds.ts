@@ -2,7 +2,7 @@ import { notesKey, servedFolder } from '../documents/paths.ts'
 import { refuse } from '../http/problem.ts'
 import { textDigest } from '../kernel/digest.ts'
 import { isoText, timeText } from '../kernel/format.ts'
-import type { Release } from '../release/channel.ts'
+import { isImage, type Release } from '../release/channel.ts'
 import { boardJson } from '../release/describe.ts'
 import { parseVersion } from '../release/version.ts'
 import { maxAgeSeconds, type PageContext } from './pages/page.ts'
@@ -93,6 +93,7 @@ export const answerChannelJson = (page: PageContext, app: string, name: string):
           const folder = servedFolder({ app: channel.app, version: release.version, board }, of)
           const own = folder === undefined ? [] : [`${page.serving.publicUrl}/${folder}`]
           if (typeof of === 'string') return [board, { codebases: own }]
+          if (isImage(of)) return [board, of]
           return [board, { codebases: folder === undefined ? of.codebases : own, packages: of.packages }]
         }),
       ),

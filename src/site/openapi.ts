@@ -15,8 +15,9 @@ import {
   unchanged,
 } from '../checks/described.ts'
 import { reason } from '../checks/openapi.ts'
+import { boardPackages, image } from '../documents/board.ts'
 import { hold } from '../documents/catalog.ts'
-import { boardPackages, channelSchema } from '../documents/channel.ts'
+import { channelSchema } from '../documents/channel.ts'
 import * as field from '../documents/fields.ts'
 import { iconPath, stylePath } from './pages/style.ts'
 
@@ -78,7 +79,7 @@ const listed = v.strictObject({
   states: v.record(v.string(), v.picklist(['offered', 'floor', 'later', 'superseded', ...reason.options])),
   boards: v.record(
     v.string(),
-    v.union([boardPackages, v.strictObject({ codebases: boardPackages.entries.codebases })]),
+    v.union([boardPackages, image, v.strictObject({ codebases: boardPackages.entries.codebases })]),
   ),
 })
 

@@ -5,7 +5,7 @@ import type { ChannelManifest } from '../documents/channel.ts'
 import { durationMs } from '../documents/fields.ts'
 import { defined } from '../kernel/json.ts'
 import { boardOf, findRelease, loadedBoard } from '../release/add-release.ts'
-import { type Hold, packagesFor, type Release } from '../release/channel.ts'
+import { filesOf, type Hold, packagesFor, type Release } from '../release/channel.ts'
 import { isHoldOf, isSameHold } from '../release/edits.ts'
 import { isSameVersion, newestFirst, oldestFirst } from '../release/version.ts'
 import { type ForeignChannel, type ForeignRelease, isHeldThere } from './foreign.ts'
@@ -103,7 +103,7 @@ type There = Readonly<{
 function isLacking(one: ForeignRelease, { there, known, refused, notes }: There): boolean {
   const { version, board, files, floor } = one
   const packages = loadedBoard(known, board)
-  if (packages && !areSameFiles(packages.packages, files))
+  if (packages && !areSameFiles(filesOf(packages), files))
     refused.push(`${there?.channel}: ${version} for ${board} is here with other bytes or packages: it stays as it is`)
   if (packages) return false
   const newest = there?.releases.filter((each) => packagesFor(each, board)).sort(newestFirst)[0]

@@ -16,7 +16,7 @@ import { PlatteError } from '../kernel/errors.ts'
 import { defined } from '../kernel/json.ts'
 import { judged } from '../payload/check.ts'
 import { findRelease, loadedBoard } from '../release/add-release.ts'
-import type { BoardPackages, Package } from '../release/channel.ts'
+import { type BoardPackages, filesOf, type Package } from '../release/channel.ts'
 import type { Configured } from '../store/http/fetch.ts'
 import type { Transport } from '../store/http/transport.ts'
 import { remoteFile } from './download.ts'
@@ -168,8 +168,8 @@ const codebaseOf = (url: string): string => url.slice(0, url.lastIndexOf('/') + 
 
 function packagesIn({ head, others }: EditState, { version, board, files }: ForeignRelease): BoardPackages | undefined {
   const manifests = [...(head ? [head.manifest] : []), ...others.values()]
-  const found = manifests.flatMap((one) => loadedBoard(findRelease(one, version), board) ?? [])
-  return found.find((one) => areSameFiles(one.packages, files))
+  const found = manifests.map((one) => loadedBoard(findRelease(one, version), board))
+  return found.find((one): one is BoardPackages => areSameFiles(filesOf(one), files))
 }
 
 async function open({ transport, from }: Importer, { url, name, size, sha1, sha256 }: ForeignRelease['files'][number]) {

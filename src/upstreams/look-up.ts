@@ -9,7 +9,7 @@ import type { ReleaseDetails } from '../documents/releases-json.ts'
 import { PlatteError } from '../kernel/errors.ts'
 import { defined } from '../kernel/json.ts'
 import { boardOf, findRelease, loadedBoard, refusal } from '../release/add-release.ts'
-import type { BoardPackages, Package } from '../release/channel.ts'
+import { type BoardContent, type BoardPackages, filesOf, type Package } from '../release/channel.ts'
 import { isHoldOf } from '../release/edits.ts'
 import { newestFirst } from '../release/version.ts'
 import { areSameFiles, type OfferedPackage, type OfferedRelease, type Upstream } from './offer.ts'
@@ -86,7 +86,7 @@ export async function lookUp(reader: StoreReader, upstream: Upstream, adoption: 
 }
 
 /** What this channel, or another one of the app, has of a version. */
-const knownOf = (state: EditState, version: string, board: string): BoardPackages | undefined =>
+const knownOf = (state: EditState, version: string, board: string): BoardContent | undefined =>
   channelsIn(state)
     .map((one) => loadedBoard(findRelease(one, version), board))
     .find((packages) => packages !== undefined)
@@ -136,7 +136,7 @@ function goneBack(state: EditState, { to, app, belowNewest }: Adoption, { board,
 interface Adopted extends Omit<ReleaseDetails, 'notes'> {
   readonly version: string
   readonly floor?: string
-  readonly boards: Readonly<Record<string, BoardPackages>>
+  readonly boards: Readonly<Record<string, BoardContent>>
   readonly notes?: string
 }
 
@@ -153,7 +153,7 @@ function commandOf(
     for (const offered of path) {
       const { version, floor, codebases, packages } = offered
       const known = knownOf(state, version, board)
-      if (known) checkSame(known.packages, packages, `${where}: ${version} for ${board}`)
+      if (known) checkSame(filesOf(known), packages, `${where}: ${version} for ${board}`)
       else unread.push({ ...offered, board, codebases: codebases ?? [] })
       const content = known ?? { codebases: how === 'copy' ? [] : (codebases ?? []), packages: unreadOf(packages) }
       const isNew = state.head === undefined || findRelease(state.head.manifest, version) === undefined

@@ -31,6 +31,7 @@ const channels: Readonly<Partial<Record<Reason, Partial<Release>>>> = {
   'update-disabled': {},
   'rollback-disabled': { withdrawn: why },
   'fell-back': {},
+  'no-package': { boards: { 'amd64-usr': { oci: `quay.io/fedora/fedora-coreos@sha256:${'0'.repeat(64)}` } } },
   'not-mirrored': {},
   unverifiable: {},
 }
@@ -54,7 +55,7 @@ async function makeChannel(channel: string, fields: Partial<Release>): Promise<v
 }
 
 beforeAll(async () => {
-  store = await newStore()
+  store = await newStore({ format: 2 })
   for (const [channel, fields] of Object.entries(channels)) await makeChannel(channel, fields)
   await refresh(store.publisher)
   for (const channel of ['held', 'floor-held'])
@@ -108,6 +109,7 @@ const rows: Readonly<Record<Reason, Told>> = {
   'update-disabled': { machine: 'update-disabled', updatecheck: 'updatedisabled="true"' },
   'rollback-disabled': { machine: 'rollback-disabled', updatecheck: 'rollback_allowed="false"' },
   'fell-back': { machine: 'fell-back', event: '<event eventtype="3" eventresult="0" errorcode="44"/>' },
+  'no-package': { machine: 'no-package', operator: 'no update: 2 has no package: its machines get it by /v1/graph' },
   'not-mirrored': {
     machine: 'not-mirrored',
     operator: `no update: this store lacks the manifest of that channel, or packages of the release (${channelKey(app, 'not-mirrored', 3)} is not in the store)`,
@@ -133,7 +135,7 @@ const rows: Readonly<Record<Reason, Told>> = {
   },
   unverifiable: {
     machine: 'unverifiable',
-    operator: `no update: the content of the store could not be verified (${app}/unverifiable: 12 bytes, the catalog says 1300)`,
+    operator: `no update: the content of the store could not be verified (${app}/unverifiable: 12 bytes, the catalog says 1159)`,
     everybody: 'no update: the content of the store could not be verified',
   },
 }

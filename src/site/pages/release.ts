@@ -2,7 +2,7 @@
 import { raw } from 'hono/html'
 import { notesKey, packageFolder, urlPathOf } from '../../documents/paths.ts'
 import { forPeople, percent, timeText } from '../../kernel/format.ts'
-import type { Release } from '../../release/channel.ts'
+import { isImage, type Release } from '../../release/channel.ts'
 import { rampText, targetText, windowsText } from '../../release/diff.ts'
 import type { ListedRelease } from '../../release/rollout-status.ts'
 import { linkText } from '../markdown/inline.ts'
@@ -106,6 +106,10 @@ function packages({ listed: { release }, channel: { app } }: ShownRelease, { wor
   const { columns, parts, more } = words.channel
   const rows = Object.entries(release.boards).flatMap(([board, of]) => {
     if (typeof of === 'string') return []
+    if (isImage(of)) {
+      const names = [of.checksum, of.oci].flatMap((name) => (name ? part`<code class="hash">${name}</code>` : []))
+      return names.map((name) => part`<tr><td>${board}</td><td>${name}</td><td class="n"></td></tr>\n`)
+    }
     const folder = packageFolder({ app, version: release.version, board }, of.packages)
     return of.packages.map((one) => {
       const url = (of.codebases[0] ?? fileLink(`/${folder}`)) + urlPathOf(one.name)

@@ -70,6 +70,7 @@ export const english = {
     'update-disabled': 'updates disabled by the machine',
     'rollback-disabled': 'rollback disabled by the machine',
     'fell-back': 'fell back',
+    'no-package': 'no package',
     'not-mirrored': 'not mirrored',
     'catalog-expired': 'expired',
     'store-unavailable': 'no answer',

@@ -14,6 +14,7 @@ import { packageFolder } from '../../documents/paths.ts'
 import { detailsIn, maxReleasesBytes } from '../../documents/releases-json.ts'
 import { PlatteError } from '../../kernel/errors.ts'
 import { defined } from '../../kernel/json.ts'
+import { isImage } from '../../release/channel.ts'
 import { readShort } from '../../runtime/files.ts'
 import { nodeHasher } from '../../runtime/hasher-node.ts'
 import { openStore } from '../../runtime/store.ts'
@@ -125,8 +126,9 @@ async function adoptByEndpoint(
     const into = { ...(await openStore({ kind: 'file', dir })), newHasher: nodeHasher }
     const read = await readPackages(store, found, { upstream, into, onBytes: bar.add })
     for (const { version, boards } of read.releases)
-      for (const [board, { packages }] of Object.entries(boards)) {
-        if (!found.unread.some((one) => one.version === version && one.board === board)) continue
+      for (const [board, of] of Object.entries(boards)) {
+        if (isImage(of) || !found.unread.some((one) => one.version === version && one.board === board)) continue
+        const { packages } = of
         const raw = adoption.raw && { raw: true as const }
         const order = { app: adoption.app, channel: adoption.to, version, board, packages, ...raw }
         const folder = packageFolder(order, packages)

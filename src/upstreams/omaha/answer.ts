@@ -1,7 +1,7 @@
 /** Reads what an Omaha server answers to an update check: strictly, within bounds, by values that Platte itself may sign. */
 import * as v from 'valibot'
 import { scanXml } from '../../checks/omaha/xml-scanner.ts'
-import { codebase } from '../../documents/channel.ts'
+import { codebase } from '../../documents/board.ts'
 import * as field from '../../documents/fields.ts'
 import { PlatteError } from '../../kernel/errors.ts'
 import { visible } from '../../kernel/format.ts'

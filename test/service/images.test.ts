@@ -1,0 +1,82 @@
+/** Releases without a file: an ostree commit, an image of a registry. Nothing is copied, and nobody is offered a package. */
+import { beforeEach, expect, test } from 'vitest'
+import { inspectStore } from '../../src/catalog/audit.ts'
+import { loadHead } from '../../src/catalog/commit-channel.ts'
+import { loadDetails } from '../../src/catalog/details.ts'
+import { loadForWriting } from '../../src/catalog/read.ts'
+import { checkForUpdate } from '../../src/checks/update-check.ts'
+import { decodeChannel } from '../../src/documents/channel.ts'
+import type { Verified } from '../../src/kernel/verified.ts'
+import type { Image } from '../../src/release/channel.ts'
+import { execute } from '../changes.ts'
+import { app, bytesOf, newReader, newStore, refusal, type TestStore } from '../world.ts'
+
+const checksum = 'a'.repeat(64)
+const oci = `quay.io/fedora/fedora-coreos@sha256:${'b'.repeat(64)}`
+const stable = { app, channel: 'stable' }
+let store: TestStore
+beforeEach(async () => {
+  store = await newStore({ format: 2 })
+})
+
+const adopt = (version: string, image: Image, to: TestStore = store) =>
+  execute(to.publisher, 'adopt', {
+    ...{ ...stable, create: true, createBoard: true },
+    releases: [{ version, boards: { x86_64: image } }],
+  })
+const headOf = async ({ publisher }: TestStore = store) => {
+  const head = await loadHead(publisher, await loadForWriting(publisher), stable)
+  if (head === undefined) throw new Error('there is no channel')
+  return head.manifest
+}
+
+test.each<[string, Image]>([
+  ['a commit', { checksum }],
+  ['an image', { oci }],
+  ['both', { checksum, oci }],
+])('%s is in the manifest and in the details alike', async (_, image) => {
+  expect(await adopt('44.20260707.3.1', image)).toMatchObject({ kind: 'changed' })
+  const [release] = (await headOf()).releases
+  expect(release).toMatchObject({ version: '44.20260707.3.1', boards: { x86_64: image }, details: {} })
+  if (release === undefined) throw new Error('there is no release')
+  expect((await loadDetails(store.publisher, app, release)).boards).toEqual({ x86_64: image })
+  expect(await adopt('44.20260707.3.1', image)).toMatchObject({ kind: 'unchanged' })
+  expect(await inspectStore(store.publisher)).toMatchObject({ findings: [], packages: 0 })
+})
+
+test('what asks for a package gets none, and why', async () => {
+  await adopt('1', { checksum })
+  await adopt('2', { checksum, oci })
+  const found = await checkForUpdate(newReader(store), { ...stable, version: '1', board: 'x86_64' })
+  expect(found).toMatchObject({ kind: 'no-update', reason: 'no-package' })
+})
+
+test('a version means one image', async () => {
+  await adopt('1', { checksum })
+  expect(await refusal(adopt('1', { checksum: 'c'.repeat(64) }))).toMatch(
+    /^refused: 1 for x86_64 is already in this channel, with other bytes or packages \(it has ostree a{64}\)/,
+  )
+})
+
+test('a store of format 1 has none', async () => {
+  expect(await refusal(adopt('1', { checksum }, await newStore()))).toMatch(
+    /^refused: a release without a file needs format 2/,
+  )
+})
+
+test.each<[string, object, string]>([
+  ['neither', {}, 'has neither packages nor an image'],
+  ['a short checksum', { checksum: 'aa' }, 'must be 64 hex digits'],
+  ['a tag', { oci: 'quay.io/fedora/fedora-coreos:stable' }, 'must be an image with its digest'],
+  ['no registry', { oci: `@sha256:${'b'.repeat(64)}` }, 'must be an image with its digest'],
+  ['another member', { checksum, codebases: [] }, 'Invalid key'],
+])('refuses %s', async (_, image, message) => {
+  expect(await refusal(adopt('1', image))).toContain(message)
+})
+
+test('readers refuse an image outside of format 2', async () => {
+  await adopt('1', { checksum })
+  const { details: _, ...bare } = (await headOf()).releases[0] ?? {}
+  const manifest = { ...(await headOf()), format: 1, releases: [bare] }
+  expect(() => decodeChannel(bytesOf(manifest) as Verified<Uint8Array>)).toThrow('has details both here and')
+})
