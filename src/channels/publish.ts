@@ -131,7 +131,7 @@ async function admit(publisher: Publisher, order: PublishOrder): Promise<EditSta
 function guarded(publisher: Judging, order: PublishOrder, state: EditState): readonly Source[] {
   if (order.raw || isKnown(state, order)) return order.sources
   const check = checkFor(publisher, order.app, state)
-  return order.sources.map((one, i) => ({ ...one, open: () => judged(one.open(), check(one, i)) }))
+  return order.sources.map((one, i) => ({ ...one, open: () => judged(one.open(), check(one, i, order.version)) }))
 }
 
 /** @throws PlatteError('mismatch') for another digest than a source has. */

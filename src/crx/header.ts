@@ -2,6 +2,7 @@
  * The head of a CRX3: who signed the package, and the id that follows from their key. Pure.
  * @see chromium components/crx_file/crx3.proto, crx_verifier.cc
  */
+import { toHex } from '../kernel/digest.ts'
 import { readFields } from '../payload/protobuf.ts'
 
 /** The magic, the version and the size of the header. */
@@ -10,6 +11,8 @@ const magic = 'Cr24'
 /** As Chromium bounds them, in bytes. */
 const maxHeader = 256 * 1024
 const maxPart = 64 * 1024
+/** Packages of Chromium's own store have three. Each takes time to verify. */
+const maxProofs = 16
 
 /** A key, as SubjectPublicKeyInfo in DER, and what it signed. */
 export interface Proof {
@@ -31,6 +34,13 @@ export interface CrxHeader {
 /** Whether a file begins as a package of Chromium, of any version. */
 export const isCrx = (start: Uint8Array): boolean => String.fromCharCode(...start.subarray(0, 4)) === magic
 
+/** Bytes before the archive, at most; `undefined` before they are known. */
+export function headerEnd(start: Uint8Array): number | undefined {
+  if (start.length < headBytes) return undefined
+  const size = new DataView(start.buffer, start.byteOffset).getUint32(8, true)
+  return headBytes + (size > maxHeader ? 0 : size)
+}
+
 /** @param file its whole head at least. @returns what is wrong with it. */
 export function readHeader(file: Uint8Array): CrxHeader | string {
   if (file.length < headBytes) return 'is cut'
@@ -48,8 +58,9 @@ export function readHeader(file: Uint8Array): CrxHeader | string {
     if (tag === 80_002) signedData = bytes
     return true
   })
+  if (proofs.length > maxProofs) return `has ${proofs.length} signatures, more than ${maxProofs}`
   const id = isWhole ? readId(signedData) : undefined
-  return id === undefined ? 'has a header that cannot be parsed' : { proofs, signedData, id: idOf(id), end }
+  return id === undefined ? 'has a header that cannot be parsed' : { proofs, signedData, id: idLetters(toHex(id)), end }
 }
 
 function keepProof(proofs: Proof[], kind: Proof['kind'], message: Uint8Array): boolean {
@@ -72,9 +83,9 @@ function readId(signedData: Uint8Array): Uint8Array | undefined {
   return isWhole && id?.length === 16 ? id : undefined
 }
 
-/** The letters that stand for 16 bytes: a is 0, p is 15. */
-export const idOf = (bytes: Uint8Array): string =>
-  Array.from(bytes.subarray(0, 16), (byte) => String.fromCharCode(97 + (byte >> 4), 97 + (byte & 15))).join('')
+/** The letters that stand for the first 16 bytes of a digest in hex: a is 0, p is 15. */
+export const idLetters = (hex: string): string =>
+  hex.slice(0, 32).replace(/./g, (digit) => String.fromCharCode(97 + Number.parseInt(digit, 16)))
 
 /** What every signature covers before the archive. */
 export function signedPrefix({ signedData }: CrxHeader): Uint8Array {

@@ -1,12 +1,12 @@
-/** Reads a CRX3 as Chromium does when it installs one: every signature, the id, and the manifest in its archive. */
-import { createHash, createPublicKey, createVerify, type KeyObject } from 'node:crypto'
-import { unzipSync } from 'fflate/browser'
-import { PlatteError } from '../kernel/errors.ts'
+/** Reads a CRX3 as Chromium does when it installs one, while it streams by: every signature, the id, and its manifest. */
+import { joined } from '../kernel/bytes.ts'
+import { bytesDigest } from '../kernel/digest.ts'
+import type { NewHasher } from '../kernel/hasher.ts'
 import { parseJsonObject } from '../kernel/json.ts'
-import { type CrxHeader, idOf, type Proof, readHeader, signedPrefix } from './header.ts'
-
-/** Bytes. A manifest with every permission and translation has a few kB. */
-const maxManifest = 1024 * 1024
+import { type CrxHeader, headerEnd, idLetters, readHeader, signedPrefix } from './header.ts'
+import { manifestReader } from './manifest.ts'
+import { isGood } from './proofs.ts'
+import { refusal } from './refusal.ts'
 
 /** What a package says of itself. */
 export interface Crx {
@@ -17,43 +17,60 @@ export interface Crx {
   readonly minimumBrowser?: string
 }
 
-/** @param file the whole of it. @throws PlatteError('refused') for a package that browsers would refuse. */
-export function readCrx(file: Uint8Array, name: string): Crx {
-  const header = readHeader(file)
-  if (typeof header === 'string') throw refusal(name, header)
-  const archive = file.subarray(header.end)
-  checkProofs(header, archive, name)
-  return { id: header.id, ...readManifest(archive, name) }
+export interface CrxFile {
+  /** For messages. */
+  readonly name: string
+  readonly newHasher: Pick<NewHasher, 'sha256'>
+  /** @throws PlatteError('refused') for the package of another app. */
+  readonly checkId?: (id: string) => void
 }
 
-/** Every signature must be good, and one must be of the key that the id is made of. */
-function checkProofs(header: CrxHeader, archive: Uint8Array, name: string): void {
-  const prefix = signedPrefix(header)
-  for (const [i, proof] of header.proofs.entries())
-    if (!isGood(proof, [prefix, archive])) throw refusal(name, `has a wrong ${proof.kind} signature (number ${i + 1})`)
-  const isOwn = ({ publicKey }: Proof) => idOf(createHash('sha256').update(publicKey).digest()) === header.id
-  if (!header.proofs.some(isOwn)) throw refusal(name, `is not signed by the key that its id ${header.id} is made of`)
+/** Each call throws PlatteError('refused') for a package that browsers would refuse. */
+export interface CrxReader {
+  update(bytes: Uint8Array): Promise<void>
+  end(): Promise<Crx>
 }
 
-function isGood({ kind, publicKey, signature }: Proof, parts: readonly Uint8Array[]): boolean {
-  const key = keyOf(publicKey)
-  if (key?.asymmetricKeyType !== (kind === 'RSA' ? 'rsa' : 'ec')) return false
-  if (kind === 'ECDSA' && key.asymmetricKeyDetails?.namedCurve !== 'prime256v1') return false
-  const verify = createVerify('sha256')
-  for (const part of parts) verify.update(part)
-  return verify.verify(key, signature)
-}
-
-function keyOf(spki: Uint8Array): KeyObject | undefined {
-  try {
-    return createPublicKey({ key: Buffer.from(spki), format: 'der', type: 'spki' })
-  } catch {
-    return undefined
+/** Takes every byte of a package, in order; has its header and its manifest in memory. */
+export function crxReader({ name, newHasher, checkId }: CrxFile): CrxReader {
+  const covered = newHasher.sha256()
+  const archive = manifestReader()
+  let head: Uint8Array = new Uint8Array()
+  let header: CrxHeader | undefined
+  const takeArchive = async (bytes: Uint8Array): Promise<void> => {
+    archive.update(bytes)
+    await covered.update(bytes)
+  }
+  return {
+    async update(bytes) {
+      if (header) return takeArchive(bytes)
+      head = joined([head, bytes])
+      const end = headerEnd(head)
+      if (end === undefined || head.length < end) return
+      header = headerOf(head, name)
+      checkId?.(header.id)
+      await covered.update(signedPrefix(header))
+      await takeArchive(head.subarray(header.end))
+    },
+    async end() {
+      const { id, proofs } = header ?? headerOf(head, name)
+      const digest = await covered.digest()
+      for (const [i, proof] of proofs.entries())
+        if (!(await isGood(proof, digest))) throw refusal(name, `has a wrong ${proof.kind} signature (number ${i + 1})`)
+      return { id, ...manifestOf(archive.end(), name) }
+    },
   }
 }
 
-function readManifest(archive: Uint8Array, name: string): Omit<Crx, 'id'> {
-  const text = manifestText(archive)
+/** One of those who signed must have the key that the id is made of. */
+function headerOf(head: Uint8Array, name: string): CrxHeader {
+  const header = readHeader(head)
+  if (typeof header === 'string') throw refusal(name, header)
+  if (header.proofs.some(({ publicKey }) => idLetters(bytesDigest(publicKey)) === header.id)) return header
+  throw refusal(name, `is not signed by the key that its id ${header.id} is made of`)
+}
+
+function manifestOf(text: string | undefined, name: string): Omit<Crx, 'id'> {
   if (text === undefined) throw refusal(name, 'has no manifest.json of at most 1 MiB in its archive')
   // Browsers take comments in it.
   const plain = text.replace(/("(?:\\.|[^"\\])*")|\/\/[^\n]*|\/\*[\s\S]*?\*\//g, '$1')
@@ -61,19 +78,3 @@ function readManifest(archive: Uint8Array, name: string): Omit<Crx, 'id'> {
   if (typeof version !== 'string') throw refusal(name, 'has no version in its manifest.json')
   return { version, ...(typeof minimumBrowser === 'string' && { minimumBrowser }) }
 }
-
-function manifestText(archive: Uint8Array): string | undefined {
-  try {
-    const isManifest = (file: { readonly name: string; readonly originalSize: number }) =>
-      file.name === 'manifest.json' && file.originalSize <= maxManifest
-    const { 'manifest.json': bytes } = unzipSync(archive, { filter: isManifest })
-    return bytes && new TextDecoder().decode(bytes)
-  } catch {
-    return undefined
-  }
-}
-
-const refusal = (name: string, problem: string): PlatteError =>
-  new PlatteError('refused', `${name}: ${problem}`, {
-    hint: 'browsers would refuse it: pack it again (`chromium --pack-extension=FOLDER --pack-extension-key=KEY.pem`); --raw publishes it all the same',
-  })

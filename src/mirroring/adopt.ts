@@ -5,7 +5,7 @@ import { loadWanted } from '../catalog/details.ts'
 import { checkKeys } from '../catalog/edit-catalog.ts'
 import { type ChannelRef, channelEntry, loadCatalog, loadChannel } from '../catalog/read.ts'
 import { commit } from '../channels/commit.ts'
-import { checkFor, judgeStored } from '../channels/payload.ts'
+import { checkFor, judgeStored, type PackageCheck } from '../channels/payload.ts'
 import { type EditState, loadState, type ManifestEdit, type Plan, plan } from '../channels/plan.ts'
 import {
   addBoards,
@@ -20,7 +20,7 @@ import type { Publisher } from '../channels/publish.ts'
 import { type ChannelManifest, isEnded } from '../documents/channel.ts'
 import { maxNotesBytes, notesKey, packageFolder } from '../documents/paths.ts'
 import { PlatteError } from '../kernel/errors.ts'
-import { judged, type PayloadCheck } from '../payload/check.ts'
+import { judged } from '../payload/check.ts'
 import { checkSameBytes, findRelease } from '../release/add-release.ts'
 import { type Channel, type DetailedRelease, filesOf, isDetailed, type Release } from '../release/channel.ts'
 import { type Between, floorsBetween } from '../release/floors-between.ts'
@@ -152,10 +152,11 @@ function checksOf(publisher: Publisher, { state }: Plan, { app, releases }: Adop
     Object.entries(boards).map(([board, of]) => ({
       folder: packageFolder({ app, version, board }, filesOf(of)),
       packages: filesOf(of),
+      version,
     })),
   )
-  const all = boards.flatMap(({ folder, packages }) =>
-    packages.map((one, i): [string, PayloadCheck] => [folder + one.name, check(one, i)]),
+  const all = boards.flatMap(({ folder, packages, version }) =>
+    packages.map((one, i): [string, PackageCheck] => [folder + one.name, check(one, i, version)]),
   )
   return new Map(all)
 }

@@ -4,7 +4,7 @@
  */
 import { tap } from '../kernel/streams.ts'
 import { isSignedByAny, type PayloadKey, type Signed } from './keys.ts'
-import { type Found, firstPhase, type PayloadFile, type Phase, refusal, refuseOther, wrongSize } from './phases.ts'
+import { beginOther, type Found, firstPhase, type PayloadFile, type Phase, refusal, wrongSize } from './phases.ts'
 
 export interface PayloadCheck extends PayloadFile {
   /** Refuses what none of them signed. Empty: signatures are not judged. `later`: `judgeSignature` follows. */
@@ -41,7 +41,8 @@ export function payloadReader(check: PayloadCheck): PayloadReader {
   return {
     async update(bytes) {
       size += bytes.length
-      for (let rest = bytes; phase && rest.length > 0; ) {
+      let rest = bytes
+      while (phase && rest.length > 0) {
         const part = rest.subarray(0, phase.left)
         if (phase.isCovered) await covered?.update(part)
         await phase.take(part)
@@ -49,9 +50,11 @@ export function payloadReader(check: PayloadCheck): PayloadReader {
         rest = rest.subarray(part.length)
         while (phase?.left === 0) phase = await phase.done()
       }
+      if (rest.length > 0) await found.other?.update(rest)
     },
     async end() {
-      if (phase === first) await refuseOther(check)
+      if (phase === first) await beginOther(check, found, new Uint8Array())
+      await found.other?.end()
       if (found.total === undefined && (phase === first || phase === undefined)) return undefined
       if (phase || size !== found.total) throw refusal(check, wrongSize(size, found.total ?? 20))
       const signed = covered && { digest: await covered.digest(), signatures: found.signatures }

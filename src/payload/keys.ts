@@ -47,14 +47,16 @@ export async function requirePayloadKey(key: PayloadKey, name: string): Promise<
   })
 }
 
-async function importKey({ spki }: PayloadKey): Promise<RsaKey | undefined> {
+const importKey = ({ spki }: PayloadKey): Promise<RsaKey | undefined> => importRsa(bytesOf(spki), minBits)
+
+async function importRsa(spki: Uint8Array<ArrayBuffer>, leastBits: number): Promise<RsaKey | undefined> {
   const algorithm = { name: 'RSASSA-PKCS1-v1_5', hash: 'SHA-256' }
-  const imported = await crypto.subtle.importKey('spki', bytesOf(spki), algorithm, true, ['verify'])
+  const imported = await crypto.subtle.importKey('spki', spki, algorithm, true, ['verify'])
   const { n: modulus = '', e: exponent = '' } = await crypto.subtle.exportKey('jwk', imported)
   const [n, e] = [modulus, exponent].map((text) => numberOf(bytesOf(text.replaceAll('-', '+').replaceAll('_', '/'))))
   if (n === undefined || e === undefined || e >= maxExponent) return undefined
   const bits = n.toString(2).length
-  return bits >= minBits && bits <= maxBits ? { n, e, length: Math.ceil(bits / 8) } : undefined
+  return bits >= leastBits && bits <= maxBits ? { n, e, length: Math.ceil(bits / 8) } : undefined
 }
 
 /**
@@ -71,6 +73,18 @@ export async function isSignedByAny({ digest, signatures }: Signed, keys: readon
   return false
 }
 
+/**
+ * Whether a key made a signature (RSASSA-PKCS1-v1_5) of a SHA-256, in lower-case hex.
+ * @throws for bytes that are no such key.
+ */
+export async function isSignedByRsa(
+  key: Readonly<{ spki: Uint8Array; minBits: number }>,
+  { digest, signature }: Readonly<{ digest: string; signature: Uint8Array }>,
+): Promise<boolean> {
+  const rsa = await importRsa(new Uint8Array(key.spki), key.minBits)
+  return rsa !== undefined && recover(signature, rsa) === encoded(digest, rsa)
+}
+
 /** @see RFC 8017 §5.2.2 */
 function recover(data: Uint8Array, { n, e, length }: RsaKey): string | undefined {
   const signature = numberOf(data)
@@ -84,7 +98,7 @@ function recover(data: Uint8Array, { n, e, length }: RsaKey): string | undefined
 const encoded = (digest: string, { length }: RsaKey): string =>
   `0001${`00${digestInfo}${digest}`.padStart(2 * length - 4, 'f')}`
 
-function power(base: bigint, exponent: bigint, modulus: bigint): bigint {
+export function power(base: bigint, exponent: bigint, modulus: bigint): bigint {
   let [result, square] = [1n, base]
   for (let left = exponent; left > 0n; left >>= 1n) {
     if (left & 1n) result = (result * square) % modulus

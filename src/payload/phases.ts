@@ -18,6 +18,14 @@ export interface PayloadFile {
   readonly newHasher: Pick<NewHasher, 'sha256'>
   /** Whether a file that does not begin as a payload is refused. Called only for such a file. */
   readonly isRequired: () => boolean | Promise<boolean>
+  /** What judges a file that is no payload. @param start its first bytes. @throws PlatteError('refused') */
+  readonly other?: (start: Uint8Array) => OtherReader | Promise<OtherReader> | undefined
+}
+
+/** Takes every byte of a file that is no payload, in order. @throws PlatteError('refused') */
+export interface OtherReader {
+  update(bytes: Uint8Array): Promise<void>
+  end(): Promise<unknown>
 }
 
 /** What was read so far. */
@@ -25,6 +33,7 @@ export interface Found {
   /** Bytes that a whole file has. */
   total?: number
   signatures: Uint8Array
+  other?: OtherReader
 }
 
 /** The next bytes of a payload. */
@@ -50,19 +59,23 @@ export const wrongSize = (size: number, total: number): Fault => ({
 })
 
 /** @throws PlatteError('refused') where the file must be a payload. */
-export async function refuseOther(file: PayloadFile): Promise<undefined> {
+export async function beginOther(file: PayloadFile, found: Found, start: Uint8Array): Promise<undefined> {
   if (await file.isRequired())
     throw refusal(file, {
       code: 21,
       problem: `does not begin with ${magic}: it is no payload that update_engine installs`,
     })
+  const reader = await file.other?.(start)
+  if (reader === undefined) return
+  await reader.update(start)
+  found.other = reader
 }
 
 export const firstPhase = (file: PayloadFile, found: Found): Phase =>
   collect(magic.length, (bytes) =>
     new TextDecoder().decode(bytes) === magic
       ? collect(headBytes - magic.length, (head) => afterHead(file, found, head))
-      : refuseOther(file),
+      : beginOther(file, found, bytes),
   )
 
 function collect(length: number, then: (bytes: Uint8Array) => ReturnType<Phase['done']>, isCovered = true): Phase {

@@ -1,4 +1,5 @@
 /** The bytes of a completed upload: compared with what was announced, and judged as a payload. */
+import { crxJudge } from '../crx/door.ts'
 import { PlatteError } from '../kernel/errors.ts'
 import { judged } from '../payload/check.ts'
 import type { OpenPackage } from '../store/packages.ts'
@@ -43,9 +44,11 @@ function judgedUpload(
   body: ReadableStream<Uint8Array>,
 ) {
   if (payload === undefined) return body
-  const name = key.slice(key.lastIndexOf('/') + 1)
+  const [, app = '', version = '', ...rest] = key.split('/')
+  const name = rest.at(-1) ?? ''
   const isRequired = (): boolean => !payload.isExtra && payload.keys.length > 0
-  return judged(body, { name, size, newHasher, isRequired, ...payload })
+  const other = crxJudge({ name, app, version, newHasher, isExtra: payload.isExtra })
+  return judged(body, { name, size, newHasher, isRequired, other, ...payload })
 }
 
 /** Removes other bytes than those of the SHA-256 that its key is made of. @returns what is wrong. */

@@ -44,11 +44,14 @@ export async function readPackages(
 ): Promise<AdoptCommand> {
   const { app, packages, raw } = adoption
   const checkOf = checkFor({ ...publisher, newHasher: into.newHasher }, app, planned.state)
-  const check: Fetching['check'] = (body, file, isFirst) => (raw ? body : judged(body, checkOf(file, isFirst ? 0 : 1)))
+  const checkFrom =
+    ({ version }: Unread): Fetching['check'] =>
+    (body, file, isFirst) =>
+      raw ? body : judged(body, checkOf(file, isFirst ? 0 : 1, version))
   const read = new Map<Unread, BoardPackages>()
   for (const one of unread)
     if (planned.manifest && boardOf(findRelease(planned.manifest, one.version), one.board))
-      read.set(one, await fetchPackages({ app, packages, upstream, into, check, onBytes }, one))
+      read.set(one, await fetchPackages({ app, packages, upstream, into, check: checkFrom(one), onBytes }, one))
   return withRead(command, unread, read)
 }
 

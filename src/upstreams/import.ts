@@ -156,7 +156,7 @@ async function publishStored(publisher: Publisher, order: StoredOrder, unread?: 
     checkKeys(publisher, planned.state.catalog)
     const checkOf = checkFor(publisher, order.app, planned.state)
     const check: Fetching['check'] = (body, file, isFirst) =>
-      order.raw ? body : judged(body, checkOf(file, isFirst ? 0 : 1))
+      order.raw ? body : judged(body, checkOf(file, isFirst ? 0 : 1, order.version))
     const guarded = told.map((one, i) => ({ ...one, open: () => check(one.open(), one, i === 0) }))
     await keepTold(publisher, packageFolder(order, order.packages), guarded, { check, onBytes })
   }

@@ -62,6 +62,20 @@ test.each([
   expect([ran.status, ran.stderr]).toEqual([status, expect.stringContaining(problem)])
 })
 
+test('an app that no key names may have it as any version', () => {
+  const words = [
+    '--app',
+    '8a69d345-d564-463c-aff1-a69d9e530f96',
+    '--board',
+    'win-x64',
+    '--channel',
+    'stable',
+    '--create',
+  ]
+  const ran = platte('publish', 'x-2.0.crx', '--version', '7', ...words)
+  expect(ran).toMatchObject({ status: 0, stdout: expect.stringContaining('Published 7 for win-x64 in stable') })
+})
+
 test('the next version, with a board that is named', () => {
   const words = [
     'publish',

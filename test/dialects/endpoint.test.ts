@@ -9,7 +9,7 @@ import { publicUrl, serveDialects } from './server.ts'
 const store = await newStore()
 const crx = (version: string) => sourceOf('extension.crx', `Cr24 ${version}`)
 const publishCrx = (version: string, more: object = {}) =>
-  publishOne(store, version, { app: extension, board: 'any', sources: [crx(version)], ...more })
+  publishOne(store, version, { app: extension, board: 'any', sources: [crx(version)], raw: true, ...more })
 await publishCrx('2.0')
 await publishCrx('3.0', { channel: 'beta' })
 const browserApp = browser.slice(1, -1)
@@ -265,8 +265,8 @@ describe('ramps', async () => {
   const ramping = await newStore()
   const step = (hours: number, share: number) => ({ at: isoText(ramping.time.now + hours * 3_600_000), share })
   const ramp = { ramp: [step(0, 0), step(2, 1)] }
-  await publishOne(ramping, '1.0', { app: extension, board: 'any', sources: [crx('1.0')] })
-  await publishOne(ramping, '2.0', { app: extension, board: 'any', sources: [crx('2.0')], ...ramp })
+  await publishOne(ramping, '1.0', { app: extension, board: 'any', sources: [crx('1.0')], raw: true })
+  await publishOne(ramping, '2.0', { app: extension, board: 'any', sources: [crx('2.0')], raw: true, ...ramp })
   const { ask } = serveDialects(ramping)
   const offered = async (cohort: string) => (await ask(check4({ cohort }))).apps[0].updatecheck.status === 'ok'
 

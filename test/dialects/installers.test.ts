@@ -13,7 +13,7 @@ const sources = (more: Partial<Source> = { install }): readonly [Source, ...Sour
   { ...sourceOf('a.zucc', 'Zucc'), patch: { from, kind: 'zucc' } },
 ]
 const publishIn = ({ publisher }: TestStore, version = '2.0', one = sources()) =>
-  publish(publisher, orderOf(version, { app: extension, board: 'any', sources: one }))
+  publish(publisher, orderOf(version, { app: extension, board: 'any', sources: one, raw: true }))
 
 describe('under format 2', async () => {
   const store = await newStore({ format: 2 })

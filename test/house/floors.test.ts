@@ -7,7 +7,7 @@ import { describe, expect, test } from 'vitest'
 const floors: Readonly<Record<string, readonly string[]>> = {
   kernel: ['@noble/hashes'],
   payload: ['kernel'],
-  crx: ['payload', 'kernel', 'node:', 'fflate'],
+  crx: ['payload', 'release', 'kernel', 'fflate'],
   release: ['kernel', '@noble/hashes'],
   documents: ['release', 'kernel', 'valibot'],
   trust: ['documents', 'kernel', 'jose'],
@@ -17,13 +17,14 @@ const floors: Readonly<Record<string, readonly string[]>> = {
   catalog: ['store', 'trust', 'documents', 'release', 'kernel'],
   http: ['kernel', 'hono'],
   checks: ['catalog', 'store', 'documents', 'release', 'http', 'kernel', 'hono'],
-  channels: ['payload', 'catalog', 'store', 'trust', 'documents', 'release', 'kernel', 'valibot'],
+  channels: ['crx', 'payload', 'catalog', 'store', 'trust', 'documents', 'release', 'kernel', 'valibot'],
   apply: ['publish-api', 'channels', 'payload', 'checks', 'catalog', 'http', 'trust', 'documents', 'release'].concat([
     'kernel',
     'hono',
     'valibot',
   ]),
   'publish-api': [
+    'crx',
     'payload',
     'channels',
     'checks',

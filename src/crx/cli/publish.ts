@@ -1,13 +1,14 @@
 /** What `publish` learns from a package of Chromium. */
 import type { Source } from '../../channels/publish.ts'
 import { notice } from '../../cli/terminal.ts'
+import { joined } from '../../kernel/bytes.ts'
 import { PlatteError } from '../../kernel/errors.ts'
 import { isSameVersion } from '../../release/version.ts'
+import { nodeHasher } from '../../runtime/hasher-node.ts'
 import { isUrl } from '../../upstreams/release-files.ts'
+import { isNamedByKey } from '../door.ts'
 import { isCrx } from '../header.ts'
-
-/** Bytes. It is read into memory. */
-const maxCrx = 512 * 1024 * 1024
+import type { Crx } from '../read.ts'
 
 interface Given {
   readonly app?: string
@@ -25,20 +26,22 @@ type Completed<G> = G & { readonly version: string; readonly board: string }
 export async function completeByCrx<G extends Given>(given: G, source: Source, place: string): Promise<Completed<G>> {
   // A file at a URL would be asked for once more.
   const mayBe = !isUrl(place) || /\.crx3?$/.test(source.name) || !given.version || !given.board
-  const file = given.raw || !mayBe ? undefined : await readIfCrx(source)
-  if (file === undefined) {
+  const crx = given.raw || !mayBe ? undefined : await readIfCrx(source)
+  if (crx === undefined) {
     const missing = (['version', 'board'] as const).find((name) => given[name] === undefined)
     if (missing) throw new PlatteError('usage', `required option '--${missing} <${missing}>' not specified`, { hint })
     return given as Completed<G>
   }
-  const { readCrx } = await import('../read.ts')
-  const { id, version, minimumBrowser } = readCrx(file, source.name)
+  const { id, version, minimumBrowser } = crx
+  const from = minimumBrowser ? `; for browsers from ${minimumBrowser} on` : ''
+  notice(`${source.name} is version ${version} of ${id}${from}`)
+  const board = given.board ?? 'any'
+  // What a browser's updater installs may be called otherwise than its package is.
+  if (given.app !== undefined && !isNamedByKey(given.app)) return { ...given, version: given.version ?? version, board }
   if (given.app !== undefined && given.app !== id) throw other(source, 'app', id, given.app)
   if (given.version !== undefined && !isSameVersion(given.version, version))
     throw other(source, 'version', version, given.version)
-  const from = minimumBrowser ? `; for browsers from ${minimumBrowser} on` : ''
-  notice(`${source.name} is version ${version} of ${id}${from}`)
-  return { ...given, app: id, version, board: given.board ?? 'any' }
+  return { ...given, app: id, version, board }
 }
 
 const hint = 'see platte publish --help'
@@ -48,18 +51,20 @@ const other = ({ name }: Source, what: string, found: string, given: string): Pl
     hint: `leave --${what} out, or publish another file`,
   })
 
-/** @returns the whole file if it is a package of Chromium. */
-async function readIfCrx({ name, size, open }: Source): Promise<Uint8Array | undefined> {
-  const chunks: Uint8Array[] = []
-  let isKnown = false
+/** @returns what a package of Chromium says of itself. */
+async function readIfCrx(source: Source): Promise<Crx | undefined> {
+  if (!(await beginsAsCrx(source))) return undefined
+  const { crxReader } = await import('../read.ts')
+  const reader = crxReader({ name: source.name, newHasher: nodeHasher })
+  for await (const chunk of source.open()) await reader.update(chunk)
+  return reader.end()
+}
+
+async function beginsAsCrx({ open }: Source): Promise<boolean> {
+  let start: Uint8Array = new Uint8Array()
   for await (const chunk of open()) {
-    chunks.push(chunk.slice())
-    if (isKnown) continue
-    const start = Buffer.concat(chunks)
-    if (start.length < 4 && start.length < size) continue
-    if (!isCrx(start)) return undefined
-    if (size > maxCrx) throw new PlatteError('too-large', `${name} has ${size} bytes; a CRX3 may have ${maxCrx}`)
-    isKnown = true
+    start = joined([start, chunk.slice(0, 4)])
+    if (start.length >= 4) break
   }
-  return isKnown ? Buffer.concat(chunks) : undefined
+  return isCrx(start)
 }
