@@ -1,8 +1,8 @@
 /** Checks what a file of channels says. Errors name the member, what is wrong and what is allowed. */
-import { closest, distance } from 'fastest-levenshtein'
 import * as v from 'valibot'
 import { reservedKeysMessage } from '../documents/fields.ts'
 import { PlatteError } from '../kernel/errors.ts'
+import { nearestOf } from '../kernel/nearest.ts'
 import { type Config, configSchema } from './config.ts'
 
 export const maxConfigBytes = 1024 * 1024
@@ -43,9 +43,8 @@ function nearestTo(keys: readonly string[]): string {
   const known = membersAt(configSchema, keys.slice(0, -1))
   const typed = (keys.at(-1) ?? '').toLowerCase().replaceAll('-', '_')
   if (known.length === 0) return ''
-  const nearest = closest(typed, known)
-  const isNear = distance(typed, nearest) <= nearest.length / 2
-  return `${isNear ? `; did you mean ${nearest}?` : ';'} allowed: ${known.join(', ')}`
+  const nearest = nearestOf(typed, known)
+  return `${nearest ? `; did you mean ${nearest}?` : ';'} allowed: ${known.join(', ')}`
 }
 
 interface AnySchema {

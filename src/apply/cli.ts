@@ -1,7 +1,7 @@
 /** `platte apply`, `platte diff` and `platte export-config`: channels as a file. */
 import { dirname, resolve } from 'node:path'
 import type { Command } from 'commander'
-import { type Confirmable, confirm, isConfirmed, yesOption } from '../cli/confirm.ts'
+import { type Confirmable, confirm, isConfirmed, isQuestion, yesOption } from '../cli/confirm.ts'
 import * as cli from '../cli/options.ts'
 import { openEndpoint } from '../cli/registered.ts'
 import { notice, show, showText, warn } from '../cli/terminal.ts'
@@ -9,13 +9,14 @@ import { refuseUnsafe } from '../doctor/examine.ts'
 import { PlatteError } from '../kernel/errors.ts'
 import { changeLine } from '../release/diff.ts'
 import { readShortText } from '../runtime/files.ts'
+import { asAgreed, nameOf } from './agreed.ts'
 import { checkConfig, maxConfigBytes } from './check.ts'
 import { type Applied, commitApply, previewApply } from './commit.ts'
 import type { Config } from './config.ts'
 import { exportConfig } from './export.ts'
 import { type ConfigFile, parseConfigFile, placed, renderConfig } from './file.ts'
-import { asAgreed, planApply } from './plan.ts'
-import { type Summary, summaryOf } from './summary.ts'
+import { type ApplyPlan, planApply } from './plan.ts'
+import { questionsOf, type Summary } from './summary.ts'
 
 type FileOptions = Confirmable & Readonly<{ prune?: true; dryRun?: true; detailedExitcode?: true }>
 
@@ -24,32 +25,87 @@ const pruneWords = 'also remove what the file does not mention of its apps'
 export const applyCommand = (): Command =>
   cli
     .command('apply', 'change channels to what a file says', [...cli.writeFlags, ...cli.endpointFlags])
-    .argument('<file>', 'TOML, or YAML where its name ends in .yaml')
+    .argument('<file>', 'TOML, or YAML where its name ends in .yaml; - for standard input')
     .option('--prune', pruneWords)
     .option('--dry-run', 'print what would change; write nothing')
     .option(...yesOption)
     .action(async (name: string, options: FileOptions) => {
       const file = await readConfigFile(name)
-      print(
-        options,
-        await inFile(file, async (config) => {
-          const endpoint = await openEndpoint(options)
-          const { prune = false, dryRun = false } = options
-          const isAsked = !dryRun && !isConfirmed(options)
-          if (endpoint) {
-            const send = (plan: boolean) => endpoint.apply<Applied>({ config: file.value, prune, dryRun: plan })
-            if (isAsked) await confirm((await send(true)).reach, options)
-            return send(dryRun)
-          }
-          const { store } = await cli.openStoreOf(options, warn)
-          const planned = await planApply(store, { config, prune }, issueOf(store))
-          if (dryRun) return previewApply(planned)
-          if (isAsked) await confirm(summaryOf(planned).reach, options)
-          if (store.release.length > 0) await refuseUnsafe(store)
-          return commitApply(store, isAsked ? asAgreed(planned) : planned)
-        }),
-      )
+      const { applied, isShown } = await inFile(file, (config) => applyFile({ file, config }, options))
+      print(options, applied, isShown)
     })
+
+type Given = Readonly<{ file: ConfigFile; config: Config }>
+type Done = Readonly<{ applied: Applied; isShown: boolean }>
+
+async function applyFile(given: Given, options: FileOptions): Promise<Done> {
+  const { propose, commit } = await openApplying(given, options)
+  if (options.dryRun) return { applied: (await propose()).preview, isShown: false }
+  if (isConfirmed(options)) return { applied: await commit(), isShown: false }
+  return askAndCommit(propose, options)
+}
+
+/** A plan, its name, and what carries out no other. */
+type Proposal = Readonly<{ preview: Applied; plan: string | undefined; commit: () => Promise<Applied> }>
+
+interface Applying {
+  propose(): Promise<Proposal>
+  /** Whatever it changes. */
+  commit(): Promise<Applied>
+}
+
+async function openApplying({ file, config }: Given, options: FileOptions): Promise<Applying> {
+  const endpoint = await openEndpoint(options)
+  const { prune = false } = options
+  if (endpoint) {
+    const send = (dryRun: boolean, plan?: string) =>
+      endpoint.apply<Applied>({ config: file.value, prune, dryRun, ...(plan !== undefined && { plan }) })
+    const propose = async () => {
+      const preview = await send(true)
+      return { preview, plan: preview.plan, commit: () => send(false, preview.plan) }
+    }
+    return { propose, commit: () => send(false) }
+  }
+  const { store } = await cli.openStoreOf(options, warn)
+  const plan = () => planApply(store, { config, prune }, issueOf(store))
+  const commit = async (planned: ApplyPlan) => {
+    if (store.release.length > 0) await refuseUnsafe(store)
+    return commitApply(store, planned)
+  }
+  const propose = async () => {
+    const planned = await plan()
+    return {
+      preview: previewApply(planned),
+      plan: nameOf(planned),
+      commit: async () => commit(await planApply(store, asAgreed(planned).wish, issueOf(store))),
+    }
+  }
+  return { propose, commit: async () => commit(await plan()) }
+}
+
+/** Where others changed what the file changes, people are asked again. */
+async function askAndCommit(propose: () => Promise<Proposal>, options: FileOptions): Promise<Done> {
+  let { preview, plan, commit } = await propose()
+  for (let attempt = 1; ; attempt++) {
+    const questions = questionsOf(preview)
+    const isShown = isQuestion(questions, options)
+    if (isShown) for (const line of linesOf(preview)) notice(line)
+    await confirm(questions, options)
+    try {
+      return { applied: await commit(), isShown }
+    } catch (error) {
+      if (!(error instanceof PlatteError && error.code === 'conflict') || attempt === maxAttempts) throw error
+      const next = await propose()
+      if (isSamePlan(next.plan, plan)) throw error
+      notice(`note: ${error.message}`)
+      ;({ preview, plan, commit } = next)
+    }
+  }
+}
+
+const maxAttempts = 5
+/** Of any instant. */
+const isSamePlan = (one = '', other = ''): boolean => one.split(' ')[1] === other.split(' ')[1]
 
 export const diffCommand = (): Command =>
   cli
@@ -86,7 +142,7 @@ const issueOf = ({ clock, operator }: { clock: () => number; operator?: string |
 /** The paths of keys are relative to the file. */
 async function readConfigFile(name: string): Promise<ConfigFile> {
   const text = await readShortText(name, maxConfigBytes)
-  const file = await parseConfigFile(name, text)
+  const file = await parseConfigFile(name === '-' ? 'standard input' : name, text)
   const readKey = async (key: unknown): Promise<unknown> => {
     if (typeof key !== 'string' || !/\.pem$/i.test(key)) return key
     return readShortText(resolve(dirname(name), key))
@@ -134,18 +190,20 @@ function outcomeOf({ apps, channels, waiting = [], kind, inForce }: Applied): st
   return isSame ? `${rest}${live}` : `${countOf(channels)} changed. ${live}`
 }
 
-function print(options: cli.Options, applied: Applied): void {
-  const { channels, apps, waiting = [], reach = [] } = applied
-  for (const warning of channels.flatMap(({ warnings }) => warnings)) notice(`warning: ${warning}`)
-  const lines = [
+/** @param isShown whether its lines were shown with the question. */
+function print(options: cli.Options, applied: Applied, isShown = false): void {
+  for (const warning of applied.channels.flatMap(({ warnings }) => warnings)) notice(`warning: ${warning}`)
+  const lines = isShown ? [] : [...linesOf(applied), ...questionsOf(applied)]
+  show(options.json, applied, [...lines, outcomeOf(applied)])
+}
+
+function linesOf({ channels, apps, waiting = [] }: Summary): readonly string[] {
+  return [
     ...apps.map(({ app, name }) => (name === '' ? `${app}: name: removed` : `${app}: name: ${name}`)),
     ...channels.flatMap(({ app, channel, kind: what, seq, changes, effects = [] }) => [
       `${app}/${channel} (${what}, revision ${seq})`,
       ...[...changes.map(changeLine), ...effects].map((line) => `  ${line}`),
     ]),
-  ]
-  lines.push(
     ...waiting.map(({ app, channel, seq }) => `${app}/${channel}: revision ${seq} is signed, and not live yet`),
-  )
-  show(options.json, applied, [...lines, ...reach, outcomeOf(applied)])
+  ]
 }

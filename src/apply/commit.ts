@@ -20,6 +20,8 @@ export interface Applied extends Summary {
   readonly kind: 'changed' | 'unchanged' | 'dry-run'
   /** `false`: live after the next refresh, because there is no timestamp key here. */
   readonly inForce: boolean
+  /** Of a plan for somebody else: its name, which makes sure that nothing else is carried out. */
+  readonly plan?: string
 }
 
 /** What a plan would do. */

@@ -18,10 +18,11 @@ import {
 import type { Policy } from '../publish-api/policy-document.ts'
 import { type Answer, onceFor } from '../publish-api/publish-function.ts'
 import { sha256Hex } from '../trust/digest.ts'
+import { asAgreed, nameOf, requireAgreed } from './agreed.ts'
 import { checkConfig, maxConfigBytes } from './check.ts'
 import { commitApply, previewApply } from './commit.ts'
 import type { Config } from './config.ts'
-import { type PlannedApp, planApply, type Wish } from './plan.ts'
+import { type ApplyPlan, type PlannedApp, planApply, type Wish } from './plan.ts'
 
 const path = '/v1/apply'
 
@@ -45,20 +46,23 @@ type Caller = Readonly<{ policy: Policy; token: VerifiedToken }>
 
 async function answer(c: Context, context: FeatureContext, caller: Caller): Promise<Response> {
   const { bytes, value } = await readJson(c.req.raw, maxConfigBytes)
-  const { config: file, prune = false, dryRun = false, ...others } = value
-  const [stray] = Object.keys(others)
-  if (stray !== undefined) throw new PlatteError('usage', `apply: ${stray}: unknown; allowed: config, prune, dryRun`)
-  if (typeof prune !== 'boolean' || typeof dryRun !== 'boolean')
-    throw new PlatteError('usage', 'apply: prune and dryRun must be true or false')
-  const config = checkConfig(file)
+  const { config, prune, dryRun, plan } = readOrder(value)
   // The operator of the settings is not who calls.
   const writer = { ...(await context.openWriter()), packages: context.packages, operator: undefined }
   const log = requestLog(writer.log, c.req.raw)
   const allowed = allowFile(config, caller)
-  const wish: Wish = { config, prune, check: (apps) => allowPlan(apps, prune, caller) }
-  const work = async (at: number): Promise<Answer> => {
+  const wish: Wish = {
+    ...{ config, prune, check: (apps) => allowPlan(apps, prune, caller) },
+    ...(plan && { asOf: plan.asOf }),
+  }
+  const prepare = async (at: number): Promise<ApplyPlan> => {
     const planned = await planApply(writer, wish, { at, ...originOf(allowed) })
-    const applied = dryRun ? previewApply(planned) : await commitApply(writer, planned)
+    if (plan) requireAgreed(planned, plan.name)
+    return plan ? asAgreed(planned) : planned
+  }
+  const work = async (at: number): Promise<Answer> => {
+    const planned = await prepare(at)
+    const applied = dryRun ? { ...previewApply(planned), plan: nameOf(planned) } : await commitApply(writer, planned)
     const { kind, channels } = applied
     const rule = rulesOf(allowed)
     log({ level: 'info', event: 'command', action: 'apply', rule, kind, channels: channels.length })
@@ -66,12 +70,26 @@ async function answer(c: Context, context: FeatureContext, caller: Caller): Prom
   }
   if (dryRun) return c.json(await work(writer.clock()), 200, noStore)
   const request = await sha256Hex(new Uint8Array([...encode('apply'), ...bytes]))
-  const applied = await onceFor(writer, caller.token, { request, work })
+  // A plan that has changed does not use up the token.
+  const check = plan && (() => prepare(writer.clock()))
+  const applied = await onceFor(writer, caller.token, { request, work, check })
   await reload(context.cache, writer)
   return c.json(applied, 200, noStore)
 }
 
 const noStore = { 'cache-control': 'no-store' }
+
+/** @throws PlatteError('usage') naming the member at fault. */
+function readOrder({ config, prune = false, dryRun = false, plan, ...others }: Readonly<Record<string, unknown>>) {
+  const [stray] = Object.keys(others)
+  const wrong = (what: string): PlatteError => new PlatteError('usage', `apply: ${what}`)
+  if (stray !== undefined) throw wrong(`${stray}: unknown; allowed: config, prune, dryRun, plan`)
+  if (typeof prune !== 'boolean' || typeof dryRun !== 'boolean') throw wrong('prune and dryRun must be true or false')
+  const name = plan === undefined ? undefined : String(plan)
+  const asOf = Date.parse(name?.split(' ')[0] ?? '')
+  if (name !== undefined && Number.isNaN(asOf)) throw wrong('plan must be what a plan answered with')
+  return { config: checkConfig(config), prune, dryRun, plan: name === undefined ? undefined : { name, asOf } }
+}
 
 /** @throws PlatteError('refused') for a channel that the file names, and the policy does not allow. */
 const allowFile = ({ apps }: Config, { policy, token }: Caller): readonly Authorised[] =>

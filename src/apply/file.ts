@@ -10,12 +10,18 @@ export interface ConfigFile {
   readonly lines: ReadonlyMap<string, number>
 }
 
-/** @throws PlatteError('usage') for what is neither. YAML where the name ends in .yaml, .yml or .json. */
+/**
+ * YAML where the name ends in .yaml, .yml or .json, or where the name says nothing and the text begins as YAML does.
+ * @throws PlatteError('usage') for what is neither.
+ */
 export async function parseConfigFile(name: string, text: string): Promise<ConfigFile> {
   const at = text.indexOf('\ufffd')
   if (at >= 0) throw notRead(name, text.slice(0, at).split('\n').length, 'not UTF-8: save the file in that encoding')
-  return { name, ...(/\.(ya?ml|json)$/i.test(name) ? await parseYaml(name, text) : parseToml(name, text)) }
+  return { name, ...(isYaml(name, text) ? await parseYaml(name, text) : parseToml(name, text)) }
 }
+
+const isYaml = (name: string, text: string): boolean =>
+  /\.(ya?ml|json)$/i.test(name) || (!/\.toml$/i.test(name) && /^(?:\s|#.*\n)*(?:\{|---|["']?apps["']?\s*:)/.test(text))
 
 const notRead = (name: string, line: number | undefined, why: string): PlatteError =>
   new PlatteError('usage', `${name}${line === undefined ? '' : ` line ${line}`}: ${why}`)

@@ -3,12 +3,15 @@ import { isLive } from '../catalog/channels.ts'
 import { emptyChannel } from '../catalog/commit-channel.ts'
 import type { CatalogState, ChannelRef } from '../catalog/read.ts'
 import type { ChannelManifest } from '../documents/channel.ts'
+import type { Instant } from '../kernel/clock.ts'
 import { sameJson } from '../release/add-release.ts'
 import type { VerifiedChannel } from '../trust/verify-documents.ts'
 import type { AppConfig } from './config.ts'
 import { configure, pathOf, type Wanted, wrongAt } from './desired.ts'
+import type { Offering } from './reach.ts'
 
-export type AppWish = Readonly<{ config: AppConfig; prune: boolean }>
+/** Whom it reaches is counted from `before`, at `asOf`. */
+export type AppWish = Readonly<{ config: AppConfig; prune: boolean; asOf: Instant; before: Offering }>
 
 /** Every channel of an app at its newest revision; a file may name others. */
 export type AppState = Readonly<{

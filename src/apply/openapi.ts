@@ -10,6 +10,8 @@ const texts = v.array(v.string())
 const applied = v.strictObject({
   kind: v.picklist(['changed', 'unchanged', 'dry-run']),
   inForce: v.boolean(),
+  plan: v.exactOptional(v.string()),
+  newApps: v.exactOptional(texts),
   /** Names that apps get. */
   apps: v.array(v.strictObject({ app: field.appName, name: v.string() })),
   /** Signed before, and not named by the catalog yet. */
@@ -39,6 +41,7 @@ const order = {
   properties: {
     config: { type: 'object', required: ['apps'], properties: { apps: { type: 'object' } } },
     prune: { type: 'boolean', description: 'Removes what the file does not mention of its apps.' },
+    plan: { type: 'string', description: 'Of an answer to dryRun: nothing else than that plan is carried out.' },
     dryRun: { type: 'boolean', description: 'Plans, and writes nothing.' },
   },
 }

@@ -5,7 +5,7 @@ import { type Issue, loadHead } from '../catalog/commit-channel.ts'
 import { type CatalogState, type ChannelRef, channelsOf, loadForWriting, type StoreReader } from '../catalog/read.ts'
 import { type EditState, entryOf, type ManifestEdit, type Plan, plan } from '../channels/plan.ts'
 import { type ChannelManifest, isEnded } from '../documents/channel.ts'
-import { PlatteError } from '../kernel/errors.ts'
+import type { Instant } from '../kernel/clock.ts'
 import { isoText } from '../kernel/format.ts'
 import { requirePayloadKey } from '../payload/keys.ts'
 import { findRelease, refusal, sameJson, withFollowed } from '../release/add-release.ts'
@@ -30,11 +30,15 @@ export interface PlannedChannel {
 
 export interface PlannedApp {
   readonly app: string
+  /** The store has other apps, and not this one. */
+  readonly isNew: boolean
   /** The name that it gets; empty removes it, `undefined`: it stays. */
   readonly name: string | undefined
   readonly channels: readonly PlannedChannel[]
   /** Which machines it reaches at once that were not reached before: sentences. */
   readonly reach: readonly string[]
+  /** What machines get without it. */
+  readonly before: Offering
   /** Newest manifests that the catalog does not name, of channels of the file and of deleted ones: an earlier run stopped. */
   readonly behind: readonly VerifiedChannel[]
 }
@@ -50,33 +54,16 @@ export interface ApplyPlan {
 export interface Wish {
   readonly config: Config
   readonly prune: boolean
+  /** The instant of the plan that its sender saw; by default, that of the change. */
+  readonly asOf?: Instant
+  /** What machines got then, by app: reach is counted from it. By default, what they get now. */
+  readonly before?: ReadonlyMap<string, Offering>
   /** Refuses a plan that its sender must not carry out; called for each that is made. */
   readonly check?: (apps: readonly PlannedApp[]) => void
 }
 
-/**
- * The plan as somebody agreed to it: whatever others change before it is carried out, it reaches no more machines than it
- * said. A hold that the guard placed meanwhile stays.
- */
-export const asAgreed = (planned: ApplyPlan): ApplyPlan => ({
-  ...planned,
-  wish: { ...planned.wish, check: within(planned) },
-})
-
-const within =
-  (agreed: ApplyPlan) =>
-  (apps: readonly PlannedApp[]): void => {
-    const known = agreed.apps.flatMap(({ reach }) => reach)
-    const more = apps.flatMap(({ reach }) => reach).filter((sentence) => !known.includes(sentence))
-    if (more.length === 0) return
-    throw new PlatteError(
-      'conflict',
-      `somebody else changed these channels meanwhile; now it would reach more: ${more.join('; ')}`,
-      {
-        hint: 'run the same command again; `platte diff` shows what it would change now',
-      },
-    )
-  }
+/** The instant as of which a plan says whom it reaches. */
+export const asOf = ({ wish, issue }: Pick<ApplyPlan, 'wish' | 'issue'>): Instant => wish.asOf ?? issue.at
 
 /** @throws PlatteError('refused', 'usage') naming the member of the file at fault. */
 export async function planApply(
@@ -91,7 +78,8 @@ export async function planApply(
     for (const [channel, { payloadKeys }] of Object.entries(config.channels))
       for (const key of payloadKeys || []) await requirePayloadKey(key, pathOf({ app, channel }, 'payload_keys'))
     const there = await loadApp(reader, state, app, Object.keys(config.channels))
-    apps.push(planApp(there, { config, prune: wish.prune }, issue))
+    const before = wish.before?.get(app) ?? offeringOf(there)
+    apps.push(planApp(there, { config, prune: wish.prune, asOf: asOf({ wish, issue }), before }, issue))
   }
   wish.check?.(apps)
   return { wish, state, issue, apps }
@@ -116,13 +104,16 @@ function planApp(there: AppState, wish: AppWish, issue: Issue): PlannedApp {
     const state: EditState = { catalog, head: heads.get(channel), others, unreadable: [] }
     return planChannel({ ref, wanted, state, isDeleted: final === 'deleted' }, issue)
   })
-  const { name: now } = catalog.catalog.catalog.apps[app] ?? {}
+  const { apps } = catalog.catalog.catalog
+  const { name: now } = apps[app] ?? {}
   const name = wish.config.name ?? (wish.prune ? '' : now)
   return {
     app,
+    isNew: !Object.hasOwn(apps, app) && Object.keys(apps).length > 0,
     name: (name || undefined) === now ? undefined : name || '',
     channels: channels.sort(inOrder),
-    reach: reachBetween(offeringOf(there), offeringOf(there, others, channels), issue.at),
+    before: wish.before,
+    reach: reachBetween(wish.before, offeringOf(there, others, channels), wish.asOf),
     behind: behindOf(there, wish),
   }
 }

@@ -1,6 +1,7 @@
 /** What a plan changes, for people, for `--json` and for the next step. */
 import type { ChannelRef } from '../catalog/read.ts'
 import { defined } from '../kernel/json.ts'
+import { nearestOf } from '../kernel/nearest.ts'
 import type { ApplyPlan, PlannedChannel } from './plan.ts'
 
 export const isNothing = ({ apps }: ApplyPlan): boolean =>
@@ -9,6 +10,8 @@ export const isNothing = ({ apps }: ApplyPlan): boolean =>
 /** `apps`: the name that an app gets; empty: none. `seq`: the revision of a channel afterwards. */
 export interface Summary {
   readonly apps: readonly Readonly<{ app: string; name: string }>[]
+  /** Apps that the store does not have yet, though it has others: sentences. Missing where there are none. */
+  readonly newApps?: readonly string[]
   /** Channels whose newest revision was signed before, and that the catalog does not name yet. Missing where there are none. */
   readonly waiting?: readonly (ChannelRef & Readonly<{ seq: number }>)[]
   /** Which machines get more than before at once: sentences. Missing where there are none. */
@@ -18,17 +21,32 @@ export interface Summary {
     Pick<PlannedChannel, 'kind' | 'changes' | 'warnings'>)[]
 }
 
-export function summaryOf({ apps }: ApplyPlan): Summary {
+/** What people are asked before it is done. */
+export const questionsOf = ({ newApps = [], reach = [] }: Summary): readonly string[] => [...newApps, ...reach]
+
+export function summaryOf({ apps, state }: ApplyPlan): Summary {
+  const known = Object.keys(state.catalog.catalog.apps)
+  const newApps = apps
+    .filter(({ isNew }) => isNew)
+    .map(({ app }) => {
+      const nearest = nearestOf(app, known)
+      return `${app} is a new app${nearest ? ` (did you mean ${nearest}?)` : ''}; the store has ${known.join(', ')}`
+    })
   const reach = apps.flatMap((one) => one.reach)
   const waiting = apps.flatMap(({ behind, channels }) =>
     behind
       .filter(({ manifest }) => !channels.some(({ ref, plan }) => ref.channel === manifest.channel && plan.manifest))
       .map(({ manifest: { app, channel, seq } }) => ({ app, channel, seq })),
   )
-  return { ...(waiting.length > 0 && { waiting }), ...(reach.length > 0 && { reach }), ...listed(apps) }
+  return {
+    ...(newApps.length > 0 && { newApps }),
+    ...(waiting.length > 0 && { waiting }),
+    ...(reach.length > 0 && { reach }),
+    ...listed(apps),
+  }
 }
 
-const listed = (apps: ApplyPlan['apps']): Omit<Summary, 'reach' | 'waiting'> => ({
+const listed = (apps: ApplyPlan['apps']): Pick<Summary, 'apps' | 'channels'> => ({
   apps: apps.flatMap(({ app, name }) => (name === undefined ? [] : [{ app, name }])),
   channels: apps.flatMap(({ channels }) =>
     channels.map(({ ref: { app, channel }, plan: { seq, effects }, kind, changes, warnings }) => ({

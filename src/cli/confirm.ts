@@ -14,6 +14,10 @@ export const isConfirmed = (options: Confirmable): boolean =>
 
 const isTerminal = (): boolean => process.stdin.isTTY && process.stderr.isTTY
 
+/** Whether `confirm` asks somebody. */
+export const isQuestion = (reach: readonly string[], options: Confirmable): boolean =>
+  reach.length > 0 && !isConfirmed(options) && isTerminal()
+
 /**
  * @param reach what the change reaches, in sentences; none: nothing is asked.
  * @param isBrake whether it withholds a release: a script that stops one goes on.

@@ -101,10 +101,13 @@ export interface Endpoint {
   /** Sends a command; with a release key at hand, signed too. @throws PlatteError as the function refuses. */
   send<Result>(command: ChannelCommand, options: { readonly dryRun?: boolean | undefined }): Promise<Result>
   /** Sends a file of channels. @throws PlatteError as the function refuses. */
-  apply<Result extends object>(body: Readonly<{ config: unknown; prune: boolean; dryRun: boolean }>): Promise<Result>
+  apply<Result extends object>(body: FileOrder): Promise<Result>
   /** Uploads the packages that the function lacks. @throws PlatteError as it refuses; 'mismatch' for other bytes. */
   upload(announced: AnnouncedUpload, sending: Sending): Promise<void>
 }
+
+/** `plan`: the only one that may be carried out. */
+export type FileOrder = Readonly<{ config: unknown; prune: boolean; dryRun: boolean; plan?: string }>
 
 export interface AnnouncedUpload extends Readonly<Record<'app' | 'channel' | 'version' | 'board', string>> {
   readonly packages: readonly Package[]

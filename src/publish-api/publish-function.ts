@@ -143,20 +143,28 @@ const schema = v.strictObject({
 type TokenUse = v.InferOutput<typeof schema>
 export type Answer = NonNullable<TokenUse['answer']>
 
+type Once = Readonly<{
+  request: string
+  work: (datedAt: number) => Promise<Answer>
+  check?: (() => Promise<unknown>) | undefined
+}>
+
 /**
  * Works once for each token. The same request again (by its SHA-256) gets the same answer; if the first did not finish, it
- * works again with the same date. @throws PlatteError('conflict') for a token that was used for another request.
+ * works again with the same date. @param check may refuse a new request before its token is used up.
+ * @throws PlatteError('conflict') for a token that was used for another request.
  */
 export async function onceFor(
   writer: Pick<StoreWriter, 'documents' | 'clock' | 'random'>,
   { id, issuedAtMs }: Pick<VerifiedToken, 'id' | 'issuedAtMs'>,
-  { request, work }: { readonly request: string; readonly work: (datedAt: number) => Promise<Answer> },
+  { request, work, check }: Once,
 ): Promise<Answer> {
   const { documents, clock } = writer
   const key = markKey(id, issuedAtMs)
   const fresh: TokenUse = { format: 1, type: 'mark', request, at: isoText(clock()) }
   const use = await update(writer, key, async () => {
     const stored = await documents.get(key, maxUseBytes)
+    if (stored === undefined) await check?.()
     if (stored === undefined) return { result: fresh, write: { key, bytes: encode(fresh), token: undefined } }
     const known = field.decodeIfValid(schema, stored.bytes)
     if (known?.request === request) return { result: known }

@@ -1,6 +1,6 @@
 /** Files of this machine as sources, and short texts from files or URLs. */
-import { openAsBlob, type Stats } from 'node:fs'
-import { type FileHandle, open, readFile, stat } from 'node:fs/promises'
+import { createReadStream, openAsBlob, type Stats } from 'node:fs'
+import { type FileHandle, open, stat } from 'node:fs/promises'
 import { basename } from 'node:path'
 import type { Source } from '../channels/publish.ts'
 import { messageOf, PlatteError } from '../kernel/errors.ts'
@@ -65,12 +65,26 @@ async function statFile(path: string): Promise<Stats> {
   return found
 }
 
-/** Reads a file or an http(s) URL, 1 MiB unless more is allowed. @throws PlatteError('usage') naming it. */
+/**
+ * Reads a file, a pipe, standard input (`-`) or an http(s) URL, 1 MiB unless more is allowed.
+ * @throws PlatteError('usage') naming it.
+ */
 export async function readShort(source: string, maxBytes = maxTextBytes): Promise<Uint8Array> {
   if (/^https?:\/\//.test(source)) return readable(source, fetchShort(source, maxBytes))
-  const { size } = await statFile(source)
-  if (size > maxBytes) throw new PlatteError('usage', `${source} has more than ${maxBytes} bytes`)
-  return readable(source, readFile(source))
+  const stats = source === '-' ? undefined : await readable(source, stat(source))
+  if (stats?.isDirectory()) throw new PlatteError('usage', `${source} is not a file`)
+  const stream = source === '-' ? process.stdin : createReadStream(source)
+  const chunks: Uint8Array[] = []
+  let left = maxBytes
+  const reading = async () => {
+    for await (const chunk of stream) {
+      chunks.push(chunk)
+      left -= chunk.length
+      if (left < 0) throw new Error(`has more than ${maxBytes} bytes`)
+    }
+  }
+  await readable(source === '-' ? 'standard input' : source, reading())
+  return Buffer.concat(chunks)
 }
 
 /** As `readShort`, decoded. */

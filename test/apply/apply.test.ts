@@ -1,9 +1,9 @@
 import { expect, test } from 'vitest'
+import { asAgreed } from '../../src/apply/agreed.ts'
 import { checkConfig } from '../../src/apply/check.ts'
 import { commitApply, previewApply } from '../../src/apply/commit.ts'
 import { exportConfig } from '../../src/apply/export.ts'
 import { parseConfigFile, placed } from '../../src/apply/file.ts'
-import { asAgreed } from '../../src/apply/plan.ts'
 import { refresh } from '../../src/catalog/edit-catalog.ts'
 import { PlatteError } from '../../src/kernel/errors.ts'
 import { holdRelease } from '../changes.ts'
@@ -207,13 +207,20 @@ test('a hold that is placed while somebody is asked stays', async () => {
   const file = stable({ description: 'new', holds: { 2: false } })
   const planned = await planFile(store.publisher, file)
   await holdRelease(store.publisher, { app, channel: 'stable' }, { version: '2', reason: 'boot loop' })
-  const more = 'now it would reach more: stable: 2 goes from 0 % to 100 % of machines at once'
+  const more = 'now it would also do: stable: - hold of 2: boot loop'
   expect(await refusal(commitApply(store.publisher, asAgreed(planned)))).toContain(more)
   expect(await ask(newReader(store), { version: '1' })).toBe('held')
   expect(await commitApply(store.publisher, asAgreed(await planFile(store.publisher, file)))).toMatchObject({
     reach: ['stable: 2 goes from 0 % to 100 % of machines at once'],
   })
   expect(await ask(newReader(store), { version: '1' })).toBe('update 2')
+})
+
+test('an app that the store lacks is a question of its own, and the first app is not', async () => {
+  const file = { apps: { [app.slice(1)]: { channels: { stable: {} } } } }
+  const [sentence = ''] = previewApply(await planFile(base.publisher, file)).newApps ?? []
+  expect(sentence).toBe(`${app.slice(1)} is a new app (did you mean ${app}?); the store has ${app}`)
+  expect(previewApply(await planFile((await newStore()).publisher, file))).not.toHaveProperty('newApps')
 })
 
 const wrongIn = async (name: string, text: string): Promise<string> => {

@@ -4,10 +4,13 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, inject, test } from 'vitest'
-import { publish } from '../../src/channels/publish.ts'
+import { channelEntry, loadForWriting } from '../../src/catalog/read.ts'
+import { type Publisher, publish } from '../../src/channels/publish.ts'
 import { startServer } from '../../src/runtime/node.ts'
 import { readSettings } from '../../src/runtime/settings.ts'
 import { openStore } from '../../src/runtime/store.ts'
+import { holdRelease } from '../changes.ts'
+import { atTerminal } from '../cli/at-terminal.ts'
 import { policyFor, startIssuer } from '../publish/issuer.ts'
 import { emptyStore } from '../publish/store.ts'
 import { app, orderOf } from '../world.ts'
@@ -17,9 +20,11 @@ const dir = mkdtempSync(join(tmpdir(), 'platte-apply-'))
 const issuer = await startIssuer()
 let server: Awaited<ReturnType<typeof startServer>>
 let pin = ''
+let writer: Publisher
 beforeAll(async () => {
   const { documents, packages } = await openStore({ kind: 'file', dir })
   const { publisher, env } = await emptyStore(issuer, documents, packages)
+  writer = publisher
   for (const version of ['1', '2']) await publish(publisher, orderOf(version))
   await publish(publisher, orderOf('1', { channel: 'alpha' }))
   const policy = policyFor(issuer, { actions: ['apply'] })
@@ -95,6 +100,12 @@ describe('over HTTP', () => {
       400,
       /stable\.descripton: unknown member; did you mean description/,
     ],
+    [
+      'a plan that nobody made',
+      { config: fileOf({ stable: {} }), plan: 'x' },
+      400,
+      /plan must be what a plan answered/,
+    ],
     ['an unknown field', { config: fileOf({ stable: {} }), force: true }, 400, /force: unknown/],
     [
       'a version that is not there',
@@ -121,22 +132,65 @@ describe('over HTTP', () => {
   })
 })
 
+const platte = (args: readonly string[], token: string) =>
+  new Promise<{ code: number; text: string }>((done) => {
+    execFile(process.execPath, [inject('cli'), ...args], { env: jobOf(token) }, (error, stdout, stderr) =>
+      done({ code: error ? Number(error.code) : 0, text: stdout + stderr }),
+    )
+  })
+const jobOf = (token: string) => ({
+  ...{ PATH: process.env.PATH, PLATTE_ENDPOINT: server.url, PLATTE_ID_TOKEN: token },
+  PLATTE_AUDIENCE: 'https://updates.example.org',
+})
+
+describe('a hold that is placed after the plan', () => {
+  const file = join(dir, 'lift.toml')
+  const lift = fileOf({ stable: { description: 'lifted', holds: { 2: false } } })
+  const ref = { app, channel: 'stable' }
+  const isHeld = async () => {
+    const { holds = [] } = channelEntry((await loadForWriting(writer)).catalog.catalog, app, 'stable') ?? {}
+    return holds.some(({ reason }) => reason === 'boot loop')
+  }
+  const reach = 'stable: 2 goes from 0 % to 100 % of machines at once'
+
+  test('is not lifted by that plan, whose token goes on', async () => {
+    await holdRelease(writer, ref, { version: '1', reason: 'another' })
+    const token = await issuer.token()
+    const { json } = await post({ config: lift, dryRun: true }, token)
+    expect(json).not.toHaveProperty('reach')
+    await holdRelease(writer, ref, { version: '2', reason: 'boot loop' })
+    const late = await post({ config: lift, plan: json.plan }, token)
+    expect(late).toMatchObject({ status: 409, text: expect.stringContaining('is no longer what you confirmed') })
+    expect(await isHeld()).toBe(true)
+    const seen = await post({ config: lift, dryRun: true }, token)
+    expect(seen.json).toMatchObject({ reach: [reach] })
+    expect(await post({ config: lift, plan: seen.json.plan }, token)).toMatchObject({ json: { kind: 'changed' } })
+    expect(await isHeld()).toBe(false)
+  })
+
+  test('is a question of its own', { timeout: 60_000 }, async () => {
+    writeFileSync(file, `[apps.${app}.channels.stable]\nholds = { "1" = false, "2" = false }\n`)
+    const run = async (answers: readonly (string | (() => Promise<string>))[]) =>
+      atTerminal(inject('cli'), { words: `apply ${file}`, cwd: dir, env: jobOf(await issuer.token()) }, answers)
+    await holdRelease(writer, ref, { version: '1', reason: 'another' })
+    await holdRelease(writer, ref, { version: '2', board: 'amd64-usr', reason: 'first' })
+    const meanwhile = async () => {
+      await holdRelease(writer, ref, { version: '2', reason: 'boot loop' })
+      return 'y\r'
+    }
+    const first = await run([meanwhile, 'n\r'])
+    expect([first.code, first.shown]).toEqual([3, expect.stringContaining('what you confirmed')])
+    expect(first.shown.split('- hold of 2: boot loop')).toHaveLength(2)
+    expect(await isHeld()).toBe(true)
+    expect(await run(['y\r'])).toMatchObject({ code: 0, shown: expect.stringContaining('1 channel changed') })
+    expect(await isHeld()).toBe(false)
+  })
+})
+
 test('the command line sends the file with the identity of its job', async () => {
   const file = join(dir, 'channels.toml')
   const key = `[apps.${app}.channels.stable]\ndescription = "from a pipeline"\n`
   writeFileSync(file, key)
-  const platte = (args: readonly string[], token: string) =>
-    new Promise<{ code: number; text: string }>((done) => {
-      const env = {
-        PATH: process.env.PATH,
-        PLATTE_ENDPOINT: server.url,
-        PLATTE_AUDIENCE: 'https://updates.example.org',
-        PLATTE_ID_TOKEN: token,
-      }
-      execFile(process.execPath, [inject('cli'), ...args], { env }, (error, stdout, stderr) =>
-        done({ code: error ? Number(error.code) : 0, text: stdout + stderr }),
-      )
-    })
   const dry = await platte(['apply', file, '--dry-run'], await issuer.token())
   expect(dry).toEqual({ code: 0, text: expect.stringContaining('1 channel would change. Nothing written.') })
   const done = await platte(['apply', file], await issuer.token())

@@ -1,6 +1,8 @@
 /** Whatever two files say: what the second makes of a store does not depend on the first, and nobody is offered a mixture. */
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
+import { asAgreed } from '../../src/apply/agreed.ts'
+import { commitApply } from '../../src/apply/commit.ts'
 import { isNothing } from '../../src/apply/summary.ts'
 import { refresh } from '../../src/catalog/edit-catalog.ts'
 import { countWrites, everyFault, withFault } from '../faults/scene.ts'
@@ -15,7 +17,8 @@ const all = process.env.PLATTE_TEST_ROUNDS === 'all'
 
 async function applied(...files: readonly object[]): Promise<TestStore> {
   const store = await copyOf(base)
-  for (const file of files) await applyFile(store.publisher, file, true)
+  // Where nobody else changes anything, what was agreed is carried out.
+  for (const file of files) await commitApply(store.publisher, asAgreed(await planFile(store.publisher, file, true)))
   return store
 }
 

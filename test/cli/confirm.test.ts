@@ -1,10 +1,11 @@
 /** What reaches more machines at once asks on a terminal: a real one, made by `script`. The scene `reach` has the rest. */
-import { spawn, spawnSync } from 'node:child_process'
+import { spawnSync } from 'node:child_process'
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, expect, inject, test } from 'vitest'
 import { payloadText } from '../payloads.ts'
+import { atTerminal } from './at-terminal.ts'
 
 const main = inject('cli')
 let folder: string
@@ -27,19 +28,7 @@ beforeAll(() => {
 })
 afterAll(() => rmSync(folder, { recursive: true, force: true }))
 
-/** Runs a command in a terminal, and types `answer` once it asks. */
-async function atTerminal(words: string, answer: string): Promise<{ readonly code: number; readonly shown: string }> {
-  const command = `exec "${process.execPath}" "${main}" ${words}`
-  const child = spawn('script', ['--quiet', '--return', '--command', command, '/dev/null'], { cwd: folder, env })
-  let shown = ''
-  child.stdout.on('data', (chunk) => {
-    const isAsked = shown.includes('[y/N]')
-    shown += chunk
-    if (!isAsked && shown.includes('[y/N]')) child.stdin.write(answer)
-  })
-  const code = await new Promise<number>((done) => child.on('close', done))
-  return { code, shown }
-}
+const answering = (words: string, answer: string) => atTerminal(main, { words, cwd: folder, env }, [answer])
 
 const finish = 'ramp 2.0.0 --channel stable --finish'
 const question = /2\.0\.0 goes from [\d.]+ % to 100 % of machines at once\r\n.*Go on\? \[y\/N\]/
@@ -52,25 +41,25 @@ test.each([
   ['Ctrl-C', ctrl('C')],
   ['Ctrl-D', ctrl('D')],
 ])('%s changes nothing', { timeout: 60_000 }, async (_, answer) => {
-  const { code, shown } = await atTerminal(finish, answer)
+  const { code, shown } = await answering(finish, answer)
   expect([code, shown]).toEqual([3, expect.stringMatching(question)])
   expect(shown).toContain('error: not confirmed: nothing was written')
   expect(platte('history --channel stable --json').stdout).not.toContain('"seq":3')
 })
 
 test('yes goes on; what was done asks no more', { timeout: 60_000 }, async () => {
-  const { code, shown } = await atTerminal(finish, 'y\r')
+  const { code, shown } = await answering(finish, 'y\r')
   expect([code, shown]).toEqual([0, expect.stringMatching(question)])
   expect(shown).toContain('stable updated (revision 3)')
-  const again = await atTerminal(finish, 'n\r')
+  const again = await answering(finish, 'n\r')
   expect([again.code, again.shown]).toEqual([0, expect.not.stringContaining('[y/N]')])
 })
 
 test('a rollback asks, a hold and --yes do not', { timeout: 60_000 }, async () => {
-  const rollback = await atTerminal('rollback 2.0.0 --channel stable --reason loop', 'n\r')
+  const rollback = await answering('rollback 2.0.0 --channel stable --reason loop', 'n\r')
   expect([rollback.code, rollback.shown]).toEqual([3, expect.stringContaining('go back to 1.0.0 at once')])
-  const hold = await atTerminal('hold 2.0.0 --channel stable --reason loop', 'n\r')
+  const hold = await answering('hold 2.0.0 --channel stable --reason loop', 'n\r')
   expect([hold.code, hold.shown]).toEqual([0, expect.not.stringContaining('[y/N]')])
-  const unhold = await atTerminal('unhold 2.0.0 --channel stable --yes', 'n\r')
+  const unhold = await answering('unhold 2.0.0 --channel stable --yes', 'n\r')
   expect([unhold.code, unhold.shown]).toEqual([0, expect.stringContaining('goes from 0 % to 100 %')])
 })
