@@ -1,5 +1,5 @@
 /** Which machines a file reaches at once that were not reached before, over all channels of an app: sentences. Pure. */
-import { isLive, viewOf } from '../catalog/channels.ts'
+import { viewOf } from '../catalog/channels.ts'
 import { emptyChannel } from '../catalog/commit-channel.ts'
 import type { CatalogChannel } from '../documents/catalog.ts'
 import type { ChannelManifest } from '../documents/channel.ts'
@@ -28,9 +28,9 @@ export function reachBetween(before: Offering, after: Offering, now: number): re
 /** Live channels by every name that machines may ask for. */
 const ownersOf = (all: Offering) =>
   new Map(
-    [...all.values()]
-      .filter(({ manifest }) => isLive(manifest))
-      .flatMap((one) => [one.manifest.channel, ...(one.manifest.aliases ?? [])].map((name) => [name, one] as const)),
+    [...all.values()].flatMap((one) =>
+      [one.manifest.channel, ...(one.manifest.aliases ?? [])].map((name) => [name, one] as const),
+    ),
   )
 
 function sideOf(all: Offering, manifest: ChannelManifest): Side {

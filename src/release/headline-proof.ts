@@ -1,4 +1,6 @@
 /** Compares what a card says with what `decide` answers, so that it can say that it leaves something out. Pure. */
+
+import type { Target } from './channel.ts'
 import { decide } from './decide.ts'
 import type { Headline } from './headline-facts.ts'
 import { progressOf } from './rollout-status.ts'
@@ -10,11 +12,16 @@ type Tried = Readonly<{ version: string; oem: string }>
 /** The newest releases whose versions machines are tried on. */
 const triedAtMost = 16
 
+/** Of each machine, only the first ramp counts that it comes upon; by its version and OEM, that is one of these. */
+const rampsAtMost = 8
+
 /** The same channel for machines that its ramps admit or not: to none, to all, to each alone. */
-export function waysOf(view: ChannelView, board: string, now: number) {
+function waysOf(view: ChannelView, board: string, now: number) {
   const of = view.boards.get(board)
   if (of === undefined) return []
-  const partial = of.candidates.filter((it) => (progressOf(it, now)?.share ?? 0) > 0).slice(0, 3)
+  const partial = of.candidates
+    .filter((it) => it.refusal === undefined && (progressOf(it, now)?.share ?? 0) > 0)
+    .slice(0, rampsAtMost)
   const admitted = [[], ...partial.map((it) => [it]), ...(partial.length > 1 ? [partial] : [])]
   return admitted.map((some: readonly Candidate[]) => {
     const original = new Map<Candidate, Candidate>()
@@ -53,12 +60,35 @@ export function isExact(said: Headline, view: ChannelView, board: string, now: n
 /** Between these nothing changes: versions of releases, what is just above, and the bounds and the OEMs of targets. */
 function machinesFor(candidates: readonly Candidate[]): readonly Tried[] {
   const tried = [...candidates.slice(0, triedAtMost), ...candidates.filter(({ floor }) => floor).slice(0, triedAtMost)]
-  const targets = [...new Set(tried.flatMap((it) => it.targets))].flatMap(({ of }) => of ?? [])
+  const targets = targetsOf(tried)
   const bounds = targets.flatMap(({ from = '' }) => [...from.matchAll(/[^\s<>=]+/g)].map(([version]) => version))
   const versions = [...tried.map(({ release }) => release.version), ...bounds]
-  const oems = new Set(['', ...targets.flatMap(({ oem }) => [...(oem?.only ?? []), ...(oem?.not ?? [])])])
   const all = new Set(['', ...versions.flatMap((one) => [one, one.replace(/[-+].*|$/, '.0.0.1')])])
-  return [...oems].slice(0, triedAtMost).flatMap((oem) => [...all].map((version) => ({ version, oem })))
+  return oemsOf(targets).flatMap((oem) => [...all].map((version) => ({ version, oem })))
+}
+
+const targetsOf = (some: readonly Candidate[]): readonly Target[] =>
+  [...new Set(some.flatMap((it) => it.targets))].flatMap(({ of }) => of ?? [])
+
+const oemsOf = (targets: readonly Target[]): readonly string[] =>
+  [...new Set(['', ...targets.flatMap(({ oem }) => [...(oem?.only ?? []), ...(oem?.not ?? [])])])].slice(0, triedAtMost)
+
+/**
+ * What machines get that are sent back from a version: one release, or two by the ramp that they come upon. `undefined`
+ * where they keep theirs, or where more would have to be said.
+ */
+export function wayBackFrom(version: string, view: ChannelView, board: string, now: number) {
+  const [none, ...others] = waysOf(view, board, now)
+  const to = none?.offerTo({ version, oem: '' })
+  const running = parseVersion(version)
+  if (to === undefined || compareVersions(to.version, running) >= 0) return undefined
+  const admitted = oemsOf(targetsOf(view.boards.get(board)?.candidates ?? [])).filter((oem) =>
+    to.targets.every((admits) => admits({ running, oem, machineId: '', onNoList: true }) === undefined),
+  )
+  const found = new Set([none, ...others].flatMap((way) => admitted.map((oem) => way?.offerTo({ version, oem }))))
+  found.delete(to)
+  const [or] = found
+  return found.size > 1 || (found.size === 1 && or === undefined) ? undefined : { to, or }
 }
 
 type Found = Readonly<{ running: Candidate['version']; oem: string; isLucky: boolean; got: Candidate | undefined }>

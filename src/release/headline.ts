@@ -1,7 +1,7 @@
 /** What a card says of one board: what is being rolled out, what everybody else gets, and what is withheld. Pure. */
 import type { Check } from './decide.ts'
 import type { Barrier, Headline, Notice, WhyNot } from './headline-facts.ts'
-import { isExact, waysOf } from './headline-proof.ts'
+import { isExact, wayBackFrom } from './headline-proof.ts'
 import { progressOf, type RolloutStatus, walk } from './rollout-status.ts'
 import { compareVersions } from './version.ts'
 import type { Candidate, ChannelView } from './view.ts'
@@ -139,16 +139,8 @@ function whyNot(candidate: Candidate, one: Case): WhyNot | undefined {
   return progressOf(candidate, one.now)?.share === 0 ? { state: 'not-in-ramp' } : undefined
 }
 
-/** Of a version from which machines go to more than two releases, nothing is said. */
-function sentBackIn(view: ChannelView, { board, now }: Case): Headline['sentBack'] {
-  const [none, ...others] = waysOf(view, board, now)
-  return view.rollbackFrom.flatMap(({ text, version }) => {
-    const machine = { version: text, oem: '' }
-    const to = none?.offerTo(machine)
-    if (to === undefined || compareVersions(to.version, version) >= 0) return []
-    const found = new Set(others.map(({ offerTo }) => offerTo(machine)))
-    found.delete(to)
-    const [or] = found
-    return found.size > 1 || (found.size === 1 && or === undefined) ? [] : [{ from: text, to, or }]
+const sentBackIn = (view: ChannelView, { board, now }: Case): Headline['sentBack'] =>
+  [...new Set(view.rollbackFrom.map(({ text }) => text))].flatMap((from) => {
+    const way = wayBackFrom(from, view, board, now)
+    return way ? [{ from, ...way }] : []
   })
-}

@@ -173,6 +173,13 @@ test('a name that moves to another channel reaches the machines that ask by it',
   expect(previewApply(await planFile(store.publisher, named('alpha'))).reach).toEqual([
     'fleet, a name of alpha and no longer of stable: 4 goes from 0 % to 100 % of machines at once (amd64-usr)',
   ])
+  const { reach } = previewApply(
+    await planFile(
+      store.publisher,
+      fileOf({ stable: { aliases: [] }, edge: { aliases: ['fleet'], follow: { channel: 'alpha' } } }),
+    ),
+  )
+  expect(reach?.[0]).toContain('fleet, a name of edge and no longer of stable: 4 goes from 0 % to 100 % of machines')
   await applyFile(store.publisher, named('alpha'))
   expect(previewApply(await planFile(store.publisher, named('stable')))).not.toHaveProperty('reach')
 })
