@@ -163,7 +163,7 @@ const ownFloors: readonly (readonly [files: RegExp, allowed: readonly string[]])
   [/^upstreams\/adopt-file\.ts$/, ['smol-toml']],
   [/^apply\/file\.ts$/, ['smol-toml', 'yaml']],
   [/^lock-files\/ical\.ts$/, ['ical.js']],
-  [/^apply\/check\.ts$/, ['fastest-levenshtein']],
+  [/^kernel\/nearest\.ts$/, ['fastest-levenshtein']],
   [/^store\/s3\/(client|documents|packages|uploads)\.ts$/, ['@aws-sdk/client-s3', '@aws-sdk/lib-storage']],
   [/^key-services\/aws-kms\.ts$/, ['@aws-sdk/client-kms']],
   [/^store\/s3\/uploads\.ts$/, ['@aws-sdk/s3-request-presigner']],
