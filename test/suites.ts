@@ -36,6 +36,7 @@ export const long: readonly string[] = [
   'upstream/chain.test.ts',
   'upstream/freeze.test.ts',
   'lock-objects/worker.test.ts',
+  'cup/runtimes.test.ts',
   'runtimes/wrangler.test.ts',
   'runtimes/worker-mirror.test.ts',
   'runtimes/deno-s3.test.ts',

@@ -18,6 +18,8 @@ export interface CupCrypto {
   readonly sha256: (...parts: readonly Uint8Array[]) => Uint8Array
   /** @returns what signs with ECDSA over SHA-256, in minimal DER. */
   readonly openP256: (key: P256Key) => MaybePromise<Sign>
+  /** The same with ML-DSA-44; rejects where this runtime has none. */
+  readonly openMlDsa?: (seed: Uint8Array) => Promise<Sign>
 }
 
 export const webCrypto: CupCrypto = {
@@ -84,7 +86,9 @@ async function openSigner(key: PrivateCupKey, crypto: CupCrypto): Promise<Signer
   const publicKey = await publicHalf(key)
   const listed = new WeakMap()
   if (key.kty === 'EC') return { publicKey, listed, sign: await crypto.openP256(key) }
-  return { publicKey, listed, sign: (await import('./ml-dsa.ts')).openMlDsa(bytesOf(key.priv)).sign }
+  const seed = bytesOf(key.priv)
+  const inScript = async () => (await import('./ml-dsa.ts')).openMlDsa(seed).sign
+  return { publicKey, listed, sign: await (crypto.openMlDsa?.(seed).catch(inScript) ?? inScript()) }
 }
 
 /** @throws PlatteError('store-unavailable') without a root. */

@@ -3,6 +3,7 @@ import type { Context } from 'hono'
 import { type CheckCore, openChecks } from '../checks/answer.ts'
 import type { Dialect } from '../checks/dialect.ts'
 import { responseOf, updatePaths } from '../checks/http-updates.ts'
+import { answerProven, asksForProof } from '../checks/proof.ts'
 import type { Extension, Feature, Serving } from '../checks/serving.ts'
 import { refuseInText, refuseMethod } from '../http/problem.ts'
 import { idsOf } from '../http/request-id.ts'
@@ -39,5 +40,8 @@ export const openDialects = (random: Random): Extension => ({
 async function answerGupdate(serving: Serving, checks: CheckCore, c: Context): Promise<Response> {
   const agent = () => c.req.header('user-agent')
   const context = { background: serving.background(c), path: c.req.path, ids: idsOf(c.req.raw), agent }
-  return responseOf(await checks.answerIn(gupdate, new URL(c.req.url).search, context))
+  const { url } = c.req
+  const text = new URL(url).search
+  const proven = () => answerProven(checks, new Uint8Array(), url, context, { dialect: gupdate, text })
+  return responseOf(await (asksForProof(url) ? proven() : checks.answerIn(gupdate, text, context)))
 }

@@ -1,5 +1,6 @@
 /** Answers with proofs, from the whole endpoint: over Request and Response, over node:http, with each kind of key. */
 import { createPublicKey } from 'node:crypto'
+import { ml_dsa44 } from '@noble/post-quantum/ml-dsa.js'
 import fc from 'fast-check'
 import { afterAll, describe, expect, test } from 'vitest'
 import { newCatalogCache } from '../../src/catalog/cache.ts'
@@ -65,6 +66,10 @@ const shells = (['fetch', 'node:http'] as const).flatMap((shell) =>
     [
       ['WebCrypto', webCrypto],
       ['node:crypto', nodeCup],
+      [
+        'node:crypto of a runtime without ML-DSA',
+        { ...nodeCup, openMlDsa: async () => Promise.reject(new Error('none')) },
+      ],
     ] as const
   ).map(([name, crypto]) => ({ shell, name, crypto })),
 )
@@ -140,6 +145,13 @@ test('bytes that are no UTF-8 are proven as they were sent', async () => {
   const answer = await ask(`cup2key=16:${nonce}`, request as unknown as string)
   const response = bytesOf(await answer.text())
   expect(isProven({ cup2key: `16:${nonce}`, request, response, headers: answer.headers }, publicKey)).toBe(true)
+})
+
+test("the runtime's own ML-DSA is that of the key", async () => {
+  const seed = Buffer.from(mlDsa.kty === 'AKP' ? mlDsa.priv : '', 'base64url')
+  const sign = await nodeCup.openMlDsa?.(seed)
+  const pub = Buffer.from(mlDsaPublic.kty === 'AKP' ? mlDsaPublic.pub : '', 'base64url')
+  expect(ml_dsa44.verify((await sign?.(seed)) ?? seed, seed, pub)).toBe(true)
 })
 
 test('health names a key that the root does not list', async () => {

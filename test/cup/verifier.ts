@@ -1,6 +1,5 @@
-/** What a client does with a proof, written apart from `src/cup`: node:crypto for P-256, @noble for ML-DSA-44. */
-import { createHash, createPublicKey, verify } from 'node:crypto'
-import { ml_dsa44 } from '@noble/post-quantum/ml-dsa.js'
+/** What a client does with a proof, written apart from `src/cup`, on node:crypto alone. */
+import { createHash, createPublicKey, type JsonWebKey, verify } from 'node:crypto'
 import type { CupKey } from '../../src/documents/root.ts'
 
 const sha256 = (...parts: readonly (Uint8Array | string)[]): Buffer =>
@@ -10,11 +9,11 @@ export interface Exchange {
   readonly cup2key: string
   readonly request: Uint8Array
   readonly response: Uint8Array
-  readonly headers: Headers
+  readonly headers: Pick<Headers, 'get'>
 }
 
 /** As Chromium: the header, else the ETag, weak or not. */
-export function proofIn(headers: Headers): string {
+export function proofIn(headers: Pick<Headers, 'get'>): string {
   return headers.get('x-cup-server-proof') || (headers.get('etag') ?? '').replace(/^W\//, '').replaceAll('"', '')
 }
 
@@ -22,8 +21,8 @@ export function isProven({ cup2key, request, response, headers }: Exchange, key:
   const [signature = '', digest, ...more] = proofIn(headers).split(':')
   if (more.length > 0 || digest !== sha256(request).toString('hex')) return false
   const signed = sha256(sha256(request), sha256(response), cup2key)
-  const bytes = Buffer.from(signature, 'hex')
-  if (key.kty === 'AKP') return ml_dsa44.verify(bytes, signed, Buffer.from(key.pub, 'base64url'))
-  const { kty, crv, x, y } = key
-  return verify('sha256', signed, createPublicKey({ key: { kty, crv, x, y }, format: 'jwk' }), bytes)
+  const { kid: _, ...jwk } = key
+  const publicKey = createPublicKey({ key: jwk as JsonWebKey, format: 'jwk' })
+  const algorithm = key.kty === 'EC' ? 'sha256' : null
+  return verify(algorithm, signed, publicKey, Buffer.from(signature, 'hex'))
 }

@@ -15,7 +15,7 @@ import { machineHash } from '../../src/release/target.ts'
 import { nodeHasher } from '../../src/runtime/hasher-node.ts'
 import type { Documents } from '../../src/store/documents.ts'
 import type { Packages } from '../../src/store/packages.ts'
-import { type Algorithm, generateKey, importSigner, publicOf } from '../../src/trust/keys.ts'
+import { type Algorithm, generateKey, importSigner, publicOf, type Signer } from '../../src/trust/keys.ts'
 import { parsePin } from '../../src/trust/verify-root.ts'
 import { memoryDocuments, memoryPackages } from '../memory.ts'
 import { payloadOfSize } from '../payloads.ts'
@@ -42,6 +42,7 @@ export interface SceneStore {
   readonly pin: string
   /** The private timestamp key: one JWK. */
   readonly timestampKey: string
+  readonly keys: { readonly root: readonly Signer[] }
 }
 
 /** Fills an empty store. Its root signs with EdDSA and its releases with ES256, so both are verified on every runtime. */
@@ -78,7 +79,7 @@ export async function makeSceneStore(
   }))
   await refresh(publisher)
   await closeGroup(publisher)
-  return { publisher, pin, timestampKey: JSON.stringify(timestamp.jwk) }
+  return { publisher, pin, timestampKey: JSON.stringify(timestamp.jwk), keys: { root: [root.signer] } }
 }
 
 /** A group whose machines wait until 2040, so that a scene says so whenever it is played. */
