@@ -1,16 +1,16 @@
 /** The routes of the endpoint, and how errors look on the wire. */
 import type { Context, Hono } from 'hono'
-import { getPath } from 'hono/utils/url'
 import { reportStray } from '../checks/events.ts'
 import { answerExplain } from '../checks/explain.ts'
 import { answerDocument, answerMissing, answerPackage } from '../checks/http-files.ts'
-import { answerHealth, answerUpdate, describeUpdateEndpoint, updatePaths } from '../checks/http-updates.ts'
+import { answerHealth, describeUpdateEndpoint, updatePaths } from '../checks/http-updates.ts'
 import type { Routes, Serving } from '../checks/serving.ts'
 import { missingPath, publicDocument } from '../documents/paths.ts'
 import { readBody } from '../http/body.ts'
 import { newHono } from '../http/hono.ts'
-import { failureOf, refuse, refuseInText, refuseMethod } from '../http/problem.ts'
+import { failureOf, type ProblemCode, refuse, refuseInText, refuseMethod } from '../http/problem.ts'
 import { idsOf, requestLog, sendRequestIds } from '../http/request-id.ts'
+import { checksFirst, resolvedPath } from './checks-first.ts'
 
 /** Paths of documents; `publicDocument` decides which keys are public. */
 const documentPaths = ['/catalog.jws', '/root/*', '/apps/*', '/notes/*']
@@ -41,24 +41,12 @@ export function createApp(serving: Serving, ...more: readonly Routes[]): Hono {
     return dialectOf(c.req.path)(c, code, detail, { hint })
   })
   sendRequestIds(app)
-  answerChecksFirst(app, serving)
+  app.fetch = checksFirst(serving, app.fetch)
   return app
 }
 
-/** Skips Hono's dispatch, which is a tenth of the cost of a check. */
-function answerChecksFirst(app: Hono, serving: Serving): void {
-  const { fetch } = app
-  const update = answerUpdate(serving)
-  app.fetch = (request, env, executionCtx) => {
-    const path = request.method === 'POST' ? resolvedPath(request) : ''
-    if (!updatePaths.includes(path)) return fetch(request, env, executionCtx)
-    return update(request, path, serving.background({ executionCtx } as Pick<Context, 'executionCtx'>))
-  }
-}
-
-/** Deno passes paths on unresolved, other runtimes resolve "." and "..": routes must see the same path everywhere. */
-const resolvedPath = (request: Request): string =>
-  getPath(request.url.includes('%') || request.url.includes('/.') ? new Request(new URL(request.url)) : request)
+/** Refuses every request with the same problem. */
+export const refuseAll = (code: ProblemCode, detail: string): Hono => newHono().notFound((c) => refuse(c, code, detail))
 
 async function answerUnrouted(serving: Serving, c: Context): Promise<Response> {
   for (const name of ['fallback', 'notFound'] as const)

@@ -3,8 +3,8 @@
  * of going through Request and Response: only the shape that machines send, every other request goes to Hono.
  */
 import { createServer, type IncomingMessage, type RequestListener, type Server, type ServerResponse } from 'node:http'
+import type { AddressInfo } from 'node:net'
 import { promisify } from 'node:util'
-import { serve } from '@hono/node-server'
 import type { Publisher } from '../channels/publish.ts'
 import type { CheckAnswer, CheckCore } from '../checks/answer.ts'
 import { updatePaths } from '../checks/http-updates.ts'
@@ -29,21 +29,36 @@ export const startServer = (settings: SettingsWith<'store' | 'pin'>, publisher: 
 export function listen({ host, port }: Address, make: (port: number) => Served): Promise<Running & { server: Server }> {
   return new Promise((resolve, reject) => {
     let served: Served | undefined
-    const fetch: Served['fetch'] = (request, peer) =>
-      served?.fetch(request, peer) ?? new Response(null, { status: 503 })
     const checks = () => served?.checks
-    const newServer = (_: object, others: RequestListener) =>
-      createServer(checksFirst(checks, others)).on('clientError', unparsed(checks, systemClock))
-    const options = { fetch, hostname: host, port, createServer: newServer as typeof createServer }
-    const server = serve(options, (info) => {
+    const others = throughRequests(
+      (request, peer) => served?.fetch(request, peer) ?? new Response(null, { status: 503 }),
+      host,
+    )
+    const server = createServer(checksFirst(checks, others)).on('clientError', unparsed(checks, systemClock))
+    server.listen(port, host, () => {
+      const info = server.address() as AddressInfo
       served = make(info.port)
       server.setTimeout(idleMs)
       resolve({ server, url: urlOf(host, info.port), stop: () => close(server) })
-    }) as Server
+    })
     server.once('error', (cause: NodeJS.ErrnoException) =>
       reject(cannotListen({ host, port }, cause.code === 'EADDRINUSE', cause)),
     )
   })
+}
+
+/** Node's own Request and Response take a quarter of a start to load: they wait for the first request that needs them. */
+function throughRequests(fetch: Served['fetch'], hostname: string): RequestListener {
+  let listener: RequestListener | undefined
+  const load = async (): Promise<RequestListener> => {
+    const { getRequestListener } = await import('@hono/node-server')
+    listener ??= getRequestListener(fetch, { hostname })
+    return listener
+  }
+  return (request, response) => {
+    if (listener) listener(request, response)
+    else void load().then((loaded) => loaded(request, response))
+  }
 }
 
 async function close(server: Server): Promise<void> {

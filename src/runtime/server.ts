@@ -21,7 +21,7 @@ import { openapiFeature } from '../openapi/feature.ts'
 import { markFile } from '../store/folder/high-water-mark.ts'
 import { upstreamsFeature } from '../upstreams/feature.ts'
 import { webhookFeature } from '../webhook/feature.ts'
-import { createApp } from './app.ts'
+import { openEndpoint } from './checks-first.ts'
 import { type Features, openFeatures, refreshEveryMs, runLog, servingWith } from './compose.ts'
 import { nodeCup } from './cup-node.ts'
 import { features } from './features.ts'
@@ -113,7 +113,7 @@ export async function serveWith(
       publicUrl: settings.publicUrl ?? urlOf(settings.host, port),
       background: () => (work: Promise<void>) => void work,
     })
-    return { fetch: createApp(serving).fetch, checks: openChecks(serving) }
+    return { fetch: openEndpoint(serving), checks: openChecks(serving) }
   }).catch((error: unknown) => {
     stopRefreshing()
     throw error
