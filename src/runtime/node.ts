@@ -2,7 +2,7 @@
  * Platte on Node: one process with its own port. It answers update checks from node:http directly, which costs about half
  * of going through Request and Response: only the shape that machines send, every other request goes to Hono.
  */
-import { createServer, type IncomingMessage, type RequestListener, type Server, type ServerResponse } from 'node:http'
+import type { IncomingMessage, RequestListener, Server, ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { promisify } from 'node:util'
 import type { Publisher } from '../channels/publish.ts'
@@ -17,6 +17,9 @@ import { maxRequestBytes } from '../kernel/limits.ts'
 import { type Address, cannotListen, graceMs, type Running, type Served, serveWith, urlOf } from './server.ts'
 import type { SettingsWith } from './settings.ts'
 import { unparsed } from './unparsed.ts'
+
+/** An import would also read what node:http has for WebSockets, and load all of Node's fetch: a quarter of a start. */
+const { createServer } = process.getBuiltinModule('node:http')
 
 /** Idle connections are closed after this time; update_engine gives up after 90 seconds. */
 const idleMs = 120_000
@@ -47,7 +50,7 @@ export function listen({ host, port }: Address, make: (port: number) => Served):
   })
 }
 
-/** Node's own Request and Response take a quarter of a start to load: they wait for the first request that needs them. */
+/** Request and Response load for the first request that needs them. */
 function throughRequests(fetch: Served['fetch'], hostname: string): RequestListener {
   let listener: RequestListener | undefined
   const load = async (): Promise<RequestListener> => {
