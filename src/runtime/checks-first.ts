@@ -1,20 +1,10 @@
-/** Answers checks before Hono, whose dispatch is a tenth of the cost of a check, and which loads for other requests only. */
+/** Answers checks before Hono, whose dispatch is a tenth of the cost of a check. */
 import type { Context, Hono } from 'hono'
 import { getPath } from 'hono/utils/url'
 import { answerUpdate, updatePaths } from '../checks/http-updates.ts'
 import type { Serving } from '../checks/serving.ts'
 
 export type Fetch = Hono['fetch']
-
-/** The whole endpoint. A start loads its routes no sooner than the first request that is no check. */
-export function openEndpoint(serving: Serving): Fetch {
-  let others: Fetch | undefined
-  return checksFirst(serving, async (...request) => {
-    // Each request waits for an import of its own: on Workers they share no promise.
-    others ??= (await import('./app.ts')).createApp(serving).fetch
-    return others(...request)
-  })
-}
 
 export function checksFirst(serving: Serving, others: Fetch): Fetch {
   const update = answerUpdate(serving)
