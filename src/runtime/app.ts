@@ -8,7 +8,7 @@ import type { Routes, Serving } from '../checks/serving.ts'
 import { missingPath, publicDocument } from '../documents/paths.ts'
 import { readBody } from '../http/body.ts'
 import { newHono } from '../http/hono.ts'
-import { failureOf, type ProblemCode, refuse, refuseInText, refuseMethod } from '../http/problem.ts'
+import { failureOf, refuse, refuseInText, refuseMethod } from '../http/problem.ts'
 import { idsOf, requestLog, sendRequestIds } from '../http/request-id.ts'
 import { checksFirst, resolvedPath } from './checks-first.ts'
 
@@ -44,9 +44,6 @@ export function createApp(serving: Serving, ...more: readonly Routes[]): Hono {
   app.fetch = checksFirst(serving, app.fetch)
   return app
 }
-
-/** Refuses every request with the same problem. */
-export const refuseAll = (code: ProblemCode, detail: string): Hono => newHono().notFound((c) => refuse(c, code, detail))
 
 async function answerUnrouted(serving: Serving, c: Context): Promise<Response> {
   for (const name of ['fallback', 'notFound'] as const)

@@ -1,11 +1,10 @@
-/** The endpoint as it starts: checks at once, Hono and all other routes with the first request that needs them. */
+/** The endpoint of a process as it starts: checks at once, Hono and all other routes with the first request that needs them. */
 import type { Serving } from '../checks/serving.ts'
 import { checksFirst, type Fetch } from './checks-first.ts'
 
 export function openEndpoint(serving: Serving): Fetch {
   let others: Fetch | undefined
   return checksFirst(serving, async (...request) => {
-    // Each request waits for an import of its own: on Workers they share no promise.
     others ??= (await import('./app.ts')).createApp(serving).fetch
     return others(...request)
   })

@@ -8,7 +8,8 @@ import { type APIGatewayProxyResult, handle, type LambdaEvent } from 'hono/aws-l
 import { applyFeature } from '../apply/feature.ts'
 import { cupFeature } from '../cup/feature.ts'
 import { dialectFeature } from '../dialects/feature.ts'
-import { internalDetail } from '../http/problem.ts'
+import { newHono } from '../http/hono.ts'
+import { internalDetail, refuse } from '../http/problem.ts'
 import { requestLog } from '../http/request-id.ts'
 import { PlatteError, problemOf } from '../kernel/errors.ts'
 import { jsonLog } from '../kernel/json-log.ts'
@@ -21,7 +22,6 @@ import { s3Documents } from '../store/s3/documents.ts'
 import { s3Packages } from '../store/s3/packages.ts'
 import { s3Uploads } from '../store/s3/uploads.ts'
 import type { Signer } from '../trust/keys.ts'
-import type { Fetch } from './checks-first.ts'
 import type { Features } from './compose.ts'
 import { nodeCup } from './cup-node.ts'
 import { features as shared } from './features.ts'
@@ -46,7 +46,7 @@ const isMirror = Boolean(process.env.PLATTE_UPSTREAM)
 /** One for each execution environment, opened at its start. */
 const opened = open(process.env)
   .catch((error: unknown) => brokenDeployment(problemOf(error), log))
-  .then(({ fetch, refresh }) => ({ refresh, fetch: bounded(fetch) }))
+  .then(({ app, refresh }) => ({ refresh, app: bounded(app) }))
 
 /**
  * Lambda's entry: an HTTP request, a schedule of EventBridge, or `{"source":"platte.refresh"}` sent by hand.
@@ -54,14 +54,14 @@ const opened = open(process.env)
  */
 export async function handler(event: unknown): Promise<APIGatewayProxyResult | undefined> {
   try {
-    const { fetch, refresh } = await opened
-    if (isHttpEvent(event)) return await handle({ fetch } as Hono)(withoutStage(event))
+    const { app, refresh } = await opened
+    if (isHttpEvent(event)) return await handle(app)(withoutStage(event))
     if (!isSchedule(event))
       throw new PlatteError('bad-request', 'this event is neither an HTTP request nor a schedule', {
         hint: 'call it with {"source":"platte.refresh"} to refresh the catalog',
       })
     if ((await refresh()) === 'idle') log({ level: 'warn', event: 'refresh', problem: noKey })
-    else if (!isMirror) await logHealth(fetch)
+    else if (!isMirror) await logHealth(app)
     return undefined
   } finally {
     log.flush()
@@ -69,10 +69,8 @@ export async function handler(event: unknown): Promise<APIGatewayProxyResult | u
 }
 
 /** Nobody may look at /healthz; alarms look at the log. */
-async function logHealth(fetch: Fetch): Promise<void> {
-  const { problems } = (await (await fetch(new Request('http://localhost/healthz'))).json()) as {
-    readonly problems?: readonly string[]
-  }
+async function logHealth(app: Pick<Hono, 'request'>): Promise<void> {
+  const { problems } = (await (await app.request('/healthz')).json()) as { readonly problems?: readonly string[] }
   for (const problem of problems ?? []) log({ level: 'warn', event: 'health', problem })
 }
 
@@ -122,23 +120,23 @@ function openKeyBy(env: Environment): (url: string) => Promise<Signer> {
  * Bounds packages to what Lambda can return: 6 MB (1 MB behind a load balancer), and base64 adds a third. Other answers
  * are text with bounds of their own. A body that breaks off becomes an error, never a shorter package.
  */
-const bounded =
-  (fetch: Fetch): Fetch =>
-  async (request, ...more) => {
-    try {
-      const response = await fetch(request, ...more)
-      const isPackage = response.body !== null && response.headers.get('content-type') === 'application/octet-stream'
-      const bytes = isPackage ? Number(response.headers.get('content-length')) : 0
-      if (bytes <= mostBytes) return new Response(response.body && (await response.arrayBuffer()), response)
-      await response.body?.cancel()
-      throw new PlatteError('too-large', `${bytes} bytes are more than Lambda can return: ${tooLarge}`)
-    } catch (error) {
-      const isTooLarge = error instanceof PlatteError && error.code === 'too-large'
-      requestLog(log, request)({ level: 'error', event: 'refused', status: 503, ...describeError(error) })
-      const { refuseAll } = await import('./app.ts')
-      return refuseAll('answer-unavailable', isTooLarge ? error.message : internalDetail).fetch(request, ...more)
-    }
-  }
+function bounded(app: Hono): Hono {
+  const outer = newHono()
+  outer.all('*', async (c) => {
+    const response = await app.fetch(c.req.raw)
+    const isPackage = response.body !== null && response.headers.get('content-type') === 'application/octet-stream'
+    const bytes = isPackage ? Number(response.headers.get('content-length')) : 0
+    if (bytes <= mostBytes) return new Response(response.body && (await response.arrayBuffer()), response)
+    await response.body?.cancel()
+    throw new PlatteError('too-large', `${bytes} bytes are more than Lambda can return: ${tooLarge}`)
+  })
+  outer.onError((error, c) => {
+    const isTooLarge = error instanceof PlatteError && error.code === 'too-large'
+    requestLog(log, c.req.raw)({ level: 'error', event: 'refused', status: 503, ...describeError(error) })
+    return refuse(c, 'answer-unavailable', isTooLarge ? error.message : internalDetail)
+  })
+  return outer
+}
 
 const mostBytes = 640 * 1024
 const tooLarge = 'set PLATTE_PACKAGES_URL to where the bucket can be read, or ask for ranges'

@@ -1,23 +1,25 @@
 /** What Workers and Lambda share: settings from variables alone, 500 in words where these are wrong, refreshing by schedule. */
+import type { Context, Hono } from 'hono'
 import { newCatalogCache } from '../catalog/cache.ts'
 import type { Slice } from '../catalog/edit-catalog.ts'
 import type { StoreReader } from '../catalog/read.ts'
 import type { FeatureContext, Serving } from '../checks/serving.ts'
+import { newHono } from '../http/hono.ts'
+import { refuse } from '../http/problem.ts'
 import { systemClock } from '../kernel/clock.ts'
 import { PlatteError, problemOf } from '../kernel/errors.ts'
 import { describeError, type Log } from '../kernel/log.ts'
 import { systemRandom } from '../kernel/random.ts'
 import type { Environment } from '../kernel/setting.ts'
 import type { Signer } from '../trust/keys.ts'
-import type { Fetch } from './checks-first.ts'
+import { createApp } from './app.ts'
 import { type Features, missingFeatures, openFeatures, runLog, servingWith } from './compose.ts'
-import { openEndpoint } from './endpoint.ts'
 import { type KeySource, loadEnvSigner } from './own-settings.ts'
 import { refreshSlice } from './refresh-slice.ts'
 import { readSettings, type Settings, type SettingsWith, settingRows } from './settings.ts'
 
 export interface Deployment {
-  readonly fetch: Fetch
+  readonly app: Hono
   /**
    * Never throws: failures are in the log.
    * @returns `idle` without a timestamp key or an upstream: others keep the catalog fresh.
@@ -99,7 +101,7 @@ async function open(
     }
     return 'refreshed'
   }
-  return { fetch: openEndpoint(serving), refresh }
+  return { app: createApp(serving), refresh }
 }
 
 /** @throws PlatteError('configuration') at once for a key that this runtime cannot use. */
@@ -122,8 +124,5 @@ export function brokenDeployment(problem: string, log: Log): Deployment {
     report('refresh')
     return 'refreshed' as const
   }
-  return {
-    fetch: async (...request) => (await import('./app.ts')).refuseAll('configuration', problem).fetch(...request),
-    refresh,
-  }
+  return { app: newHono().notFound((c: Context) => refuse(c, 'configuration', problem)), refresh }
 }

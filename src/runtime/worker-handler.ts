@@ -55,7 +55,7 @@ export function workerHandler(features: Features, uploads?: typeof r2Uploads, ov
   }
   return {
     fetch: async (request: Request, env: Env, context: ExecutionContext): Promise<Response> =>
-      (deployment ?? (await opened(env))).fetch(request, env, context),
+      (deployment ?? (await opened(env))).app.fetch(request, env, context),
     async scheduled(_: ScheduledController, env: Env): Promise<void> {
       await (deployment ?? (await opened(env))).refresh()
     },
