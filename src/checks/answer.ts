@@ -10,6 +10,7 @@ import { reasonText } from '../release/explanation.ts'
 import { compareVersions, parseVersion } from '../release/version.ts'
 import { type Dialect, xmlDialect } from './dialect.ts'
 import { reportContact, reportNoApp, reportRefusal, type Sender } from './events.ts'
+import type { Alike } from './omaha/alike.ts'
 import {
   type OmahaAppRequest,
   type OmahaAppResponse,
@@ -95,7 +96,7 @@ interface Checking extends Answering {
   readonly serving: Serving
   /** One object for each release and board, so that its rendering is made once. */
   readonly offers: WeakMap<BoardPackages, OmahaOffer>
-  readonly request: OmahaRequest
+  readonly request: OmahaRequest & { readonly alike?: Alike }
   readonly ids: RequestIds
 }
 

@@ -3,7 +3,9 @@ import { failureOf } from '../http/problem.ts'
 import type { RequestIds } from '../http/request-id.ts'
 import { describeError, type Log, type LogEntry } from '../kernel/log.ts'
 import type { Decision } from '../release/decide.ts'
+import type { Alike } from './omaha/alike.ts'
 import type { OmahaAppRequest, OmahaEvent, OmahaRequest, Reported } from './omaha/omaha.ts'
+import { shareContact } from './shared-contact.ts'
 import { appKey } from './update-check.ts'
 
 interface Line extends LogEntry {
@@ -62,15 +64,16 @@ export type FleetEvent = Contact | Refusal | LeftOut
 /**
  * Takes an event and returns at once. Never throws, never waits, and holds a bounded amount; counts what it loses. Never
  * changes the answer to a check.
+ * @param members the same as JSON without the braces, where that is known.
  */
-export type EventSink = (event: FleetEvent) => void
+export type EventSink = (event: FleetEvent, members?: string) => void
 
 /** One sink that calls several. */
 export function fanOut([first, ...others]: readonly [EventSink, ...EventSink[]]): EventSink {
   if (others.length === 0) return first
-  return (event) => {
-    first(event)
-    for (const sink of others) sink(event)
+  return (event, members) => {
+    first(event, members)
+    for (const sink of others) sink(event, members)
   }
 }
 
@@ -82,7 +85,7 @@ interface Reporting {
 /** What is reported beside an app and its answer. */
 interface Answered {
   readonly serving: Reporting
-  readonly request: OmahaRequest
+  readonly request: OmahaRequest & { readonly alike?: Alike }
   readonly ids: RequestIds
 }
 
@@ -96,7 +99,19 @@ const maxProblem = 200
 /** @param decision `undefined` where the app asked for none. */
 export function reportContact(from: Answered, key: string, app: OmahaAppRequest, decision?: Decision): void {
   const { serving, request, ids } = from
-  if (request.apps.length > maxContacts && isLeftOut(from, app)) return
+  const { alike } = request
+  if (alike === undefined || ids.traceparent !== undefined) {
+    if (request.apps.length > maxContacts && isLeftOut(from, app)) return
+    report(serving, contactOf(from, key, app, decision))
+    return
+  }
+  const { contact, members } = shareContact(alike, decision, () => contactOf(from, key, app, decision))
+  const { machineId: machine } = app
+  const { requestId } = ids
+  report(serving, { ...contact, machine, requestId }, `${members[0]}${machine}${members[1]}${requestId}${members[2]}`)
+}
+
+function contactOf({ request, ids }: Answered, key: string, app: OmahaAppRequest, decision?: Decision): Contact {
   const withheld = decision?.kind === 'no-update' ? decision : undefined
   const contact: Draft<Contact> = {
     level: 'info',
@@ -123,7 +138,7 @@ export function reportContact(from: Answered, key: string, app: OmahaAppRequest,
   if (app.syncer) contact.syncer = true
   if (app.problem !== undefined) contact.problem = cut(app.problem, maxProblem)
   if (ids.traceparent !== undefined) contact.traceparent = ids.traceparent
-  report(serving, contact)
+  return contact
 }
 
 type Draft<T> = { -readonly [Member in keyof T]: T[Member] }
@@ -197,9 +212,9 @@ function senderOf({ agent, ids }: Sender, body: string) {
 }
 
 /** A sink must not throw; one with a defect costs its event, and no check. */
-function report({ events, reader }: Reporting, event: FleetEvent): void {
+function report({ events, reader }: Reporting, event: FleetEvent, members?: string): void {
   try {
-    events(event)
+    events(event, members)
   } catch (error) {
     reader.log({ level: 'error', event: 'events', ...describeError(error) })
   }

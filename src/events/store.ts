@@ -66,10 +66,10 @@ export function storeEvents(writing: Writing) {
     // Events never keep a process alive.
     if (typeof timer === 'object') timer.unref()
   }
-  const sink: EventSink = (event) => {
+  const sink: EventSink = (event, members) => {
     if (held() > holdAtMost) return lose(1)
     const now = writing.clock()
-    const line = logLine(now, event)
+    const line = logLine(now, event, members)
     open ??= { began: now, lines: [], size: 0 }
     open.lines.push(line)
     open.size += line.length

@@ -58,12 +58,12 @@ export function jsonLog(write: WriteLines, clock: Clock = systemClock): Buffered
       failed()
     }
   }
-  const log = (entry: LogEntry): void => {
+  const log: Log = (entry, members) => {
     if (held.length > holdAtMost) {
       lost += 1
       return
     }
-    held += line(time(), entry)
+    held += line(time(), entry, members)
     heldLines += 1
     if (held.length >= writeAt) flush()
     else timer ??= later(flush)
@@ -76,11 +76,12 @@ const unsafe = /[\u007f-\u009f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]/g
 const escaped = (character: string): string => `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`
 
 /** One entry as a line of JSON, with its line feed. */
-export const logLine = (now: number, entry: LogEntry): string => line(isoText(now), entry).replace(unsafe, escaped)
+export const logLine = (now: number, entry: LogEntry, members?: string): string =>
+  line(isoText(now), entry, members).replace(unsafe, escaped)
 
 /** Unsafe characters are escaped later: for many lines at once that costs less. */
-const line = (time: string, entry: LogEntry): string => `{"time":"${time}",${JSON.stringify(entry).slice(1)}
-`
+const line = (time: string, entry: LogEntry, members = JSON.stringify(entry).slice(1, -1)): string =>
+  `{"time":"${time}",${members}}\n`
 
 /** A log never keeps a process alive. */
 function later(flush: () => void): ReturnType<typeof setTimeout> {

@@ -8,8 +8,11 @@ export interface LogEntry {
   readonly [field: string]: string | number | boolean | undefined | readonly object[]
 }
 
-/** Takes an entry and returns at once; never throws, never delays an answer. */
-export type Log = (entry: LogEntry) => void
+/**
+ * Takes an entry and returns at once; never throws, never delays an answer.
+ * @param members the same as JSON without the braces, from one that had it for less.
+ */
+export type Log = (entry: LogEntry, members?: string) => void
 
 /** The same log with some fields in every line. */
 export const logWith =

@@ -1,0 +1,73 @@
+/**
+ * Requests that differ in nothing but the two ids that are a machine's own. Most of a fleet sends the same few texts: what was
+ * read of one is kept for the others, and comparing costs a third of reading.
+ */
+import type { OmahaAppRequest, OmahaRequest } from './omaha.ts'
+import { parseCanonical, parseOmahaRequest } from './xml.ts'
+
+/** What such requests have in common; the ids are those of the first one. */
+export type Alike = OmahaRequest & { readonly apps: readonly [OmahaAppRequest] }
+
+interface Known {
+  /** The text in front of the first id, between the ids, and behind the second one. */
+  readonly parts: readonly [string, string, string]
+  readonly alike: Alike
+}
+
+/** By the lengths of their parts. */
+let known = new Map<number, Known[]>()
+let count = 0
+/** A fleet makes one for each version, channel and kind of event. Beyond it, all are learned anew. */
+const maxKnown = 512
+/** Of the same lengths; all of them are compared. */
+const maxSameLengths = 16
+/** A canonical request has some 700 characters. */
+const maxLength = 2048
+
+const [boot, machine] = [' bootid="', ' machineid="']
+/** Real ids are such: nothing in them has to be decoded, or escaped in JSON. */
+const plainId = /^[\w{}.:-]{0,64}$/
+
+/** Reads as `parseOmahaRequest`; `alike` is one object for all requests of one text. */
+export function parseAlike(text: string): OmahaRequest & { readonly alike?: Alike } {
+  const bootAt = text.indexOf(boot) + boot.length
+  const bootEnd = text.indexOf('"', bootAt)
+  const machineAt = text.indexOf(machine, bootEnd) + machine.length
+  const machineEnd = text.indexOf('"', machineAt)
+  if (bootAt < boot.length || machineAt < bootEnd || machineEnd < 0 || text.length > maxLength)
+    return parseOmahaRequest(text)
+  const [bootId, machineId] = [text.slice(bootAt, bootEnd), text.slice(machineAt, machineEnd)]
+  if (!plainId.test(bootId) || !plainId.test(machineId)) return parseOmahaRequest(text)
+  const parts = [text.slice(0, bootAt), text.slice(bootEnd, machineAt), text.slice(machineEnd)] as const
+  const alike = find(parts) ?? learn(parts, text)
+  if (alike === undefined) return parseOmahaRequest(text)
+  const { protocol, installSource, apps } = alike
+  return { protocol, installSource, apps: [{ ...apps[0], bootId, machineId }], alike }
+}
+
+const lengthsOf = ([before, between, behind]: Known['parts']): number =>
+  (before.length * maxLength + between.length) * maxLength + behind.length
+
+function find(parts: Known['parts']): Alike | undefined {
+  const [before, between, behind] = parts
+  for (const { parts: own, alike } of known.get(lengthsOf(parts)) ?? [])
+    if (own[0] === before && own[2] === behind && own[1] === between) return alike
+  return undefined
+}
+
+/**
+ * What was cut out is what the canonical expression reads as ids: where a value ends in such a name, blanks are behind it. So
+ * another text of the same parts is canonical, too.
+ */
+function learn(parts: Known['parts'], text: string): Alike | undefined {
+  const alike = parseCanonical(text) as Alike | undefined
+  if (alike === undefined) return undefined
+  const lengths = lengthsOf(parts)
+  if (count === maxKnown || known.get(lengths)?.length === maxSameLengths) {
+    known = new Map()
+    count = 0
+  }
+  known.set(lengths, [...(known.get(lengths) ?? []), { parts, alike }])
+  count++
+  return alike
+}
