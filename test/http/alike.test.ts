@@ -52,7 +52,7 @@ test('a request is read as without the others', () => {
   expect(alike).toBeGreaterThan(300)
 })
 
-test('as many texts as anybody likes are known for a while', () => {
+test('a flood of texts only makes them be learned anew', () => {
   const read = (version: number) => parseAlike(check.replace(/(?<= version=")[^"]*(?=" track)/, `${version}`))
   const first = read(1)
   expect(read(1).alike).toBe(first.alike)
