@@ -1,6 +1,6 @@
 /** Contacts of machines that are alike and got the same answer differ in two ids: the rest is made and written once. */
 import type { Decision } from '../release/decide.ts'
-import type { Contact } from './events.ts'
+import type { Contact } from './contact.ts'
 import type { Alike } from './omaha/alike.ts'
 
 interface SharedContact {
