@@ -93,6 +93,7 @@ mirror file:store --store file:copy
 adopt file:store io.example.agent/beta --as adopted --create --raw
 client-config --channel stable --public-url https://updates.example.org
 client-config --app docker --channel stable --board x86-64 --transfer docker.raw --public-url https://updates.example.org
+client-config --system fcos --strategy fleet_lock --group workers --public-url https://updates.example.org
 client-config --check update.conf
 verify
 doctor

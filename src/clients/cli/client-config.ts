@@ -10,10 +10,12 @@ import { checkUpdateConf, type Deployment } from '../check.ts'
 import type { Format, Wrong } from '../config.ts'
 import { formats, formatsOf, isHarmless, pathOf, readClientConfig, renderClientConfig, restartOf } from '../config.ts'
 import { renderTransfer } from '../transfer.ts'
+import { readZincati, renderZincati, zincatiFormats, zincatiPath } from '../zincati.ts'
 
 type Optional = 'channel' | 'windowStart' | 'windowLength' | 'lock' | 'check' | 'transfer' | 'board'
-interface ConfigOptions extends Options, Readonly<Partial<Record<Optional, string>>> {
-  readonly format: Format
+type OfZincati = 'group' | 'wariness'
+interface ConfigOptions extends Options, Readonly<Partial<Record<Optional | OfZincati, string>>> {
+  readonly format?: Format | 'zincati'
   readonly system: string
   readonly strategy: string
 }
@@ -22,20 +24,56 @@ export function clientConfigCommand(): Command {
   const flags = [...readFlags, 'app', 'publicUrl'] as const
   return command('client-config', 'write the configuration of a machine, or check one', flags)
     .option('--channel <channel>', 'its channel: what it has as GROUP')
-    .option('--format <format>', `one of ${formats.join(', ')}`, oneOf(formats), 'update.conf')
-    .option('--system <system>', 'flatcar or coreos', 'flatcar')
-    .option('--strategy <strategy>', 'when it reboots: reboot, etcd-lock or off', 'reboot')
+    .option('--format <format>', `one of ${allFormats.join(', ')}`, oneOf(allFormats))
+    .option('--system <system>', 'flatcar, coreos, or fcos (Fedora CoreOS)', 'flatcar')
+    .option(
+      '--strategy <strategy>',
+      'when it reboots: reboot, etcd-lock or off; on fcos immediate, fleet_lock or periodic',
+      'reboot',
+    )
     .option('--window-start <time>', 'when it may reboot, its local time: 04:00, or "Thu 04:00"')
     .option('--window-length <length>', 'and for how long: 1h, 90m')
-    .option('--lock <url>', 'what takes the place of etcd, for etcd-lock')
+    .option('--lock <url>', 'what takes the place of etcd, for etcd-lock; on fcos the FleetLock server')
+    .option('--group <group>', 'on fcos: its group, for reboot locks')
+    .option('--wariness <share>', 'on fcos: when in a ramp it updates, from 0 (first) to 1 (last)')
     .option('--transfer <name>', 'a package, for systemd-sysupdate to update on the machine: docker.raw')
     .option('--board <board>', 'the board of that package')
     .option('--check <file>', 'find the mistakes in an update.conf')
     .action((options: ConfigOptions) => {
       if (options.check !== undefined) return check(options, options.check)
-      return options.transfer === undefined ? write(options) : writeTransfer(options, options.transfer)
+      if (options.transfer !== undefined) return writeTransfer(options, options.transfer)
+      return options.system === 'fcos' ? writeZincati(options) : write(options)
     })
 }
+
+const allFormats = [...formats, 'zincati'] as const
+
+async function writeZincati(options: ConfigOptions): Promise<void> {
+  const {
+    format: asked = 'butane',
+    strategy,
+    lock,
+    group,
+    wariness,
+    windowStart: start,
+    windowLength: length,
+  } = options
+  const { publicUrl: url } = settingsOf(options, ['publicUrl'])
+  const format = zincatiFormats.find((one) => one === asked)
+  if (format === undefined) throw cannotBe('fcos', asked, zincatiFormats)
+  if (options.channel !== undefined)
+    throw new PlatteError('usage', '--channel: Fedora CoreOS asks for the channel that its stream is called', {
+      hint: 'leave --channel out; name the channel, or an alias of it, like the stream',
+    })
+  const config = readZincati({ url, strategy, lock, start, length, group, wariness })
+  if (!('strategy' in config)) throw new PlatteError('usage', config.join('; '))
+  const text = renderZincati(format, config)
+  show(options.json, { format, ...config, text }, [text.trimEnd()])
+  if (format === 'zincati') notice(`hint: this is ${zincatiPath}; after a change: sudo systemctl restart zincati`)
+}
+
+const cannotBe = (system: string, format: string, known: readonly string[]): PlatteError =>
+  new PlatteError('usage', `${system} cannot be set up by ${format}`, { hint: `use one of ${known.join(', ')}` })
 
 async function writeTransfer(options: ConfigOptions, file: string): Promise<void> {
   const { publicUrl: url = '', app = '' } = settingsOf(options, ['publicUrl', 'app'])
@@ -52,17 +90,17 @@ async function writeTransfer(options: ConfigOptions, file: string): Promise<void
 }
 
 async function write(options: ConfigOptions): Promise<void> {
-  const { channel, format, system, strategy, windowStart, windowLength, lock } = options
+  const { channel, format: asked = 'update.conf', system, strategy, windowStart, windowLength, lock } = options
+  const ofZincati = (['group', 'wariness'] as const).find((name) => options[name] !== undefined)
+  if (ofZincati) throw new PlatteError('usage', `--${ofZincati} is for --system fcos`)
   const { publicUrl } = settingsOf(options, ['publicUrl'])
   const answers = { group: channel, system, strategy, start: windowStart, length: windowLength, lock, url: publicUrl }
   const read = readClientConfig(answers)
   if ('wrong' in read) throw new PlatteError('usage', read.wrong.map((one) => mistakes[one]).join('; '))
   const { config, wasBestEffort } = read
   if (wasBestEffort) notice(`warning: best-effort was removed in locksmith 0.6; this is ${config.strategy} instead`)
-  if (!formatsOf(config.system).includes(format))
-    throw new PlatteError('usage', `${system} cannot be set up by ${format}`, {
-      hint: `use one of ${formatsOf(config.system).join(', ')}`,
-    })
+  const format = formatsOf(config.system).find((one) => one === asked)
+  if (format === undefined) throw cannotBe(system, asked, formatsOf(config.system))
   const { groups } = await deploymentOf(options)
   if (!isHarmless(config.group) && !groups?.includes(config.group))
     throw new PlatteError('usage', `--channel is no channel or alias here: ${JSON.stringify(config.group)}`, {
@@ -78,7 +116,7 @@ async function write(options: ConfigOptions): Promise<void> {
 
 /** What is wrong with an option. */
 const mistakes: Readonly<Record<Wrong, string>> = {
-  system: '--system is flatcar or coreos',
+  system: '--system is flatcar, coreos or fcos',
   group: '--channel is missing or not a channel name or alias',
   url: '--public-url is not a plain http(s) URL',
   strategy: '--strategy is reboot, etcd-lock or off',

@@ -197,7 +197,8 @@ ${trouble(page)}${url === undefined ? part`<p class="note">${text.noUrl}</p>` : 
 ${await result(page, read)}
 <h2 id="strategies">${text.strategies}</h2>
 ${definitions(Object.entries(text.strategyWords).map(([name, words]) => [part`<code>${name}</code>`, words]))}
-<p class="small soft">${text.check}</p>`
+<p class="small soft">${text.check}</p>
+<p class="small soft">${text.fcos}</p>`
   return answerPage(page, { title: text.title, section: 'config', status: 'wrong' in read ? 400 : 200 }, content)
 }
 
