@@ -198,7 +198,7 @@ ${await result(page, read)}
 <h2 id="strategies">${text.strategies}</h2>
 ${definitions(Object.entries(text.strategyWords).map(([name, words]) => [part`<code>${name}</code>`, words]))}
 <p class="small soft">${text.check}</p>
-<p class="small soft">${text.fcos}</p>`
+<p class="small soft">Fedora CoreOS: platte client-config --system fcos</p>`
   return answerPage(page, { title: text.title, section: 'config', status: 'wrong' in read ? 400 : 200 }, content)
 }
 

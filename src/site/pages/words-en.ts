@@ -189,7 +189,6 @@ export const english = {
       'best-effort': 'Removed. It took the lock where etcd ran, and rebooted without one elsewhere.',
     },
     check: 'Check an existing file: platte client-config --check /etc/flatcar/update.conf',
-    fcos: 'Fedora CoreOS: platte client-config --system fcos writes the configuration of Zincati.',
   },
   notFound: { title: 'Nothing here' },
 }

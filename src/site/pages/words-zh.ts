@@ -187,7 +187,6 @@ export const chinese: Words = {
       'best-effort': '已移除。过去有 etcd 时取锁，没有时直接重启。',
     },
     check: '检查已有的文件：platte client-config --check /etc/flatcar/update.conf',
-    fcos: 'Fedora CoreOS：platte client-config --system fcos 生成 Zincati 的配置。',
   },
   notFound: { title: '这里什么也没有' },
 }
