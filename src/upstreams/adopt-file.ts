@@ -43,7 +43,7 @@ const otherEntry = v.strictObject({
     field.text(500),
     v.check(
       isOtherServer,
-      'must be like omaha:https://updates.example.org/v1/update/, or the https:// URL of a Platte',
+      'must be like omaha:https://updates.example.org/v1/update/, gupdate:URL, omaha-json:URL, or the https:// URL of a Platte',
     ),
   ),
   ...shared,

@@ -10,7 +10,7 @@ import { describeError } from '../kernel/log.ts'
 import { readAt } from '../store/http/upstream.ts'
 import { adoptOffer, planOffer } from './adopt.ts'
 import { type AdoptEntry, maxAdoptFileBytes, type OtherEntry, parseAdoptFile } from './adopt-file.ts'
-import { openUpstream } from './kinds.ts'
+import { openUpstream, urlOf } from './kinds.ts'
 import type { LoadPlatte } from './platte.ts'
 
 type Context = Pick<FeatureContext, 'openWriter' | 'packages' | 'newHasher' | 'readText' | 'transport'>
@@ -53,7 +53,7 @@ async function adoptOnce(publisher: Publisher, context: Loading, entry: AdoptEnt
   const { app, channel } =
     'pin' in entry ? { ...entry.from, channel: entry.to } : { ...entry.adoption, channel: entry.adoption.to }
   // The origin: a path may be a secret.
-  const upstream = URL.parse(entry.upstream.replace(/^omaha:/, ''))?.origin
+  const upstream = URL.parse('pin' in entry ? entry.upstream : urlOf(entry.upstream))?.origin
   const said = { event: 'adopt', app, channel, ...defined({ upstream }) }
   try {
     const { kind, seq, warnings = [] } = await adoptEntry(publisher, context, entry)
@@ -67,7 +67,7 @@ async function adoptOnce(publisher: Publisher, context: Loading, entry: AdoptEnt
 async function adoptEntry(publisher: Publisher, context: Loading, entry: AdoptEntry): Promise<EditResult> {
   if ('pin' in entry) {
     if (context.platte) return (await context.platte()).adoptFromUrl(publisher, entry, context.transport)
-    throw new PlatteError('configuration', `${entry.upstream}: this build adopts from omaha: upstreams only`)
+    throw new PlatteError('configuration', `${entry.upstream}: this build adopts from no Platte`)
   }
   const upstream = openUpstream(entry.upstream, context)
   const adoption = { ...entry.adoption, ...(await readDetails(context, entry)) }

@@ -2,6 +2,7 @@
 import { hashAll, hashAndStage, type Publisher, type Source, withOptional } from '../channels/publish.ts'
 import { packageFolder } from '../documents/paths.ts'
 import { PlatteError } from '../kernel/errors.ts'
+import { defined } from '../kernel/json.ts'
 import { tap } from '../kernel/streams.ts'
 import type { BoardPackages, Package } from '../release/channel.ts'
 import type { StagedPackage } from '../store/packages.ts'
@@ -43,7 +44,8 @@ async function fetchFrom(fetching: Fetching, unread: Unread, codebase: string): 
   const { upstream, into, check, onBytes } = fetching
   const sources: (Source & OfferedPackage)[] = []
   for (const [i, one] of unread.packages.entries()) {
-    const { open } = await remoteFile(codebase + encodeURIComponent(one.name), { ...upstream, size: one.size })
+    const url = unread.areFiles ? codebase : codebase + encodeURIComponent(one.name)
+    const { open } = await remoteFile(url, { ...upstream, size: one.size })
     sources.push({ ...one, open: () => check(open(), one, i === 0) })
   }
   if (fetching.packages === 'reference') return described(sources, await hashAll(into, sources, onBytes))
@@ -100,14 +102,14 @@ async function stageAndKeep(
 /** @throws PlatteError('mismatch') for another size or digest than announced. */
 function described(offered: readonly OfferedPackage[], found: readonly Omit<Package, 'name'>[]) {
   const packages = found.map(({ size, sha256, sha1 }, i): Package => {
-    const { name = '', ...told } = offered[i] ?? {}
+    const { name = '', install, ...told } = offered[i] ?? {}
     for (const [member, value] of Object.entries({ size, sha256, sha1 }))
       if (told[member as keyof typeof told] !== undefined && told[member as keyof typeof told] !== value)
         throw new PlatteError(
           'mismatch',
           `${name}: its ${member} is ${value}, and the answer says ${told[member as keyof typeof told]}`,
         )
-    return { name, size, sha256, sha1 }
+    return { name, size, sha256, sha1, ...defined({ install }) }
   })
   return packages as [Package, ...Package[]]
 }

@@ -1,22 +1,56 @@
-/** The kinds of servers that `adopt` takes beside Platte, by the word before their place. */
+/** The kinds of servers that `adopt` takes beside Platte, by the word before their URL. */
 import { PlatteError } from '../kernel/errors.ts'
-import type { Opening, Upstream } from './offer.ts'
-import { openOmaha } from './omaha/upstream.ts'
+import { configuredAt } from '../store/http/fetch.ts'
+import { askUpdateUrl, type UrlDialect } from '../update-urls/ask.ts'
+import { type OfferedRelease, type Opening, placed, type Upstream, type Wanted } from './offer.ts'
+import { walkPath } from './omaha/path.ts'
 
-const kinds: Readonly<Record<string, (place: string, opening: Opening) => Upstream>> = {
-  omaha: openOmaha,
+type Ask = (upstream: Omit<Upstream, 'ask'>, wanted: Wanted) => Promise<readonly OfferedRelease[]>
+
+/** One release: an update URL leads everybody to the newest. */
+const updateUrl =
+  (dialect: UrlDialect): Ask =>
+  async (upstream, wanted) => {
+    const offer = await askUpdateUrl(dialect, upstream, wanted)
+    return offer ? [offer] : []
+  }
+
+/** The words are those of the protocols: a server has each at a path of its own, and a browser knows which one it asks. */
+const kinds: Readonly<Record<string, Ask>> = {
+  omaha: walkPath,
+  gupdate: updateUrl('gupdate'),
+  'omaha-json': updateUrl('json'),
 }
 
 /** Whether a text names a server of these kinds, such as `omaha:https://updates.example.org/v1/update/`. */
 export const isOtherServer = (text: string): boolean => Object.hasOwn(kinds, wordOf(text))
 
 const wordOf = (text: string): string => text.split(':')[0] ?? ''
+/** The URL of such a text. */
+export const urlOf = (text: string): string => text.slice(wordOf(text).length + 1)
 
 /** @throws PlatteError('usage') for an unknown kind, or a URL that is not valid. */
-export function openUpstream(text: string, opening: Opening): Upstream {
-  const open = isOtherServer(text) ? kinds[wordOf(text)] : undefined
-  if (open) return open(text.slice(wordOf(text).length + 1), opening)
-  throw new PlatteError('usage', `unknown kind of upstream: it must begin with ${Object.keys(kinds).join(': or ')}:`, {
-    hint: 'write it like omaha:https://updates.example.org/v1/update/',
-  })
+export function openUpstream(text: string, { transport }: Opening): Upstream {
+  const ask = isOtherServer(text) ? kinds[wordOf(text)] : undefined
+  if (ask === undefined)
+    throw new PlatteError(
+      'usage',
+      `unknown kind of upstream: it must begin with ${Object.keys(kinds).join(': or ')}:`,
+      {
+        hint: 'write it like omaha:https://updates.example.org/v1/update/',
+      },
+    )
+  const url = URL.canParse(urlOf(text)) ? new URL(urlOf(text)) : undefined
+  if (url === undefined || !['http:', 'https:'].includes(url.protocol) || url.username || url.password || url.hash)
+    throw new PlatteError('usage', 'the upstream is not a URL of update checks', {
+      hint: `write it like ${wordOf(text)}:https://updates.example.org/v1/update/, without credentials`,
+    })
+  const upstream = { name: url.origin, from: configuredAt(url.href), transport }
+  return {
+    ...upstream,
+    ask: (wanted) =>
+      ask(upstream, wanted).catch((error: unknown) => {
+        throw placed(error, `${url.origin}, channel ${wanted.channel}, board ${wanted.board}`)
+      }),
+  }
 }

@@ -8,7 +8,7 @@ import { withOptional } from '../channels/publish.ts'
 import type { ReleaseDetails } from '../documents/releases-json.ts'
 import { PlatteError } from '../kernel/errors.ts'
 import { defined } from '../kernel/json.ts'
-import { boardOf, findRelease, loadedBoard, refusal } from '../release/add-release.ts'
+import { boardOf, findRelease, loadedBoard, refusal, sameJson } from '../release/add-release.ts'
 import { type BoardContent, type BoardPackages, filesOf, type Package } from '../release/channel.ts'
 import { isHoldOf } from '../release/edits.ts'
 import { newestFirst } from '../release/version.ts'
@@ -102,7 +102,7 @@ function checkBoards(found: Boards, { raw }: Pick<Adoption, 'raw'>, where: strin
       const named = ['amd64-usr', 'arm64-usr', ...found.keys()].find(
         (other) => other !== board && codebases.some((url) => url.split('/').includes(other)),
       )
-      const other = named ?? (raw ? undefined : boardsOf.get(digest))
+      const other = named ?? (raw || digest === '' ? undefined : boardsOf.get(digest))
       if (other !== undefined && other !== board)
         throw new PlatteError('mismatch', `${where}: ${version}: packages: are those of ${other}, not of ${board}`, {
           hint: 'check the names of the boards',
@@ -151,7 +151,9 @@ function commandOf(
   const unread: Unread[] = []
   for (const [board, path] of found)
     for (const offered of path) {
-      const { version, floor, codebases, packages } = offered
+      const { version, floor, codebases, areFiles, packages } = offered
+      if (areFiles && how === 'reference')
+        throw refusal(`${where}: ${version}: its URL has a query, which clients do not send`, 'leave --packages out')
       const known = knownOf(state, version, board)
       if (known) checkSame(filesOf(known), packages, `${where}: ${version} for ${board}`)
       else unread.push({ ...offered, board, codebases: codebases ?? [] })
@@ -172,19 +174,21 @@ function commandOf(
 
 const unreadOf = (packages: OfferedRelease['packages']): BoardPackages['packages'] =>
   withOptional(
-    packages.map(({ name, size, sha256 = '0'.repeat(64), sha1 = '0'.repeat(40) }) => ({
-      ...{ name, size, sha256, sha1 },
+    packages.map(({ name, size, sha256 = '0'.repeat(64), sha1 = '0'.repeat(40), install }) => ({
+      ...{ name, size, sha256, sha1, ...defined({ install }) },
     })) as [Package, ...Package[]],
   )
 
 /** @throws PlatteError('mismatch') for other packages or bytes than a version was adopted with. */
 function checkSame(known: readonly Package[], offered: readonly OfferedPackage[], where: string): void {
-  if (areSameFiles(known, offered)) return
   const fail = (words: string): never => {
     throw new PlatteError('mismatch', `${where}: ${words}: it was replaced after it was adopted`, {
       hint: 'a published version never changes: nothing was changed; ask the owner of the upstream',
     })
   }
+  const { install } = offered[0] ?? {}
+  if (install && !sameJson(known[0]?.install, install)) fail('packages: what is run, or its first browser, is other')
+  if (areSameFiles(known, offered)) return
   const first = known[0]?.name
   if (first !== offered[0]?.name) fail(`packages: the first is ${offered[0]?.name}, and was ${first}`)
   const missing = known.find(({ name }) => !offered.some((one) => one.name === name))

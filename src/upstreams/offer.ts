@@ -1,15 +1,16 @@
 /** What a server that is no Platte offers, in one shape for every kind of server. */
 import { PlatteError } from '../kernel/errors.ts'
-import type { Package } from '../release/channel.ts'
+import type { Install, Package } from '../release/channel.ts'
 import type { Configured } from '../store/http/fetch.ts'
 import type { Transport } from '../store/http/transport.ts'
 
-/** A package as it is announced: size in bytes, digests in lower-case hex, at least one of them. */
+/** A package as it is announced: size in bytes, digests in lower-case hex. Without one, its own signature protects it. */
 export interface OfferedPackage {
   readonly name: string
   readonly size: number
   readonly sha1?: string
   readonly sha256?: string
+  readonly install?: Install
 }
 
 export interface OfferedRelease {
@@ -18,6 +19,8 @@ export interface OfferedRelease {
   readonly floor?: string | undefined
   /** Base URLs of its packages; `undefined` for a release that the asker has already. */
   readonly codebases: readonly string[] | undefined
+  /** Whether these are URLs of its one package, which no name can be added to. */
+  readonly areFiles?: true
   /** The OS package first. */
   readonly packages: readonly [OfferedPackage, ...OfferedPackage[]]
 }

@@ -7,7 +7,7 @@ import { completeUpload, openUploads } from '../../src/publish-api/uploads.ts'
 import { adopt, execute } from '../changes.ts'
 import { announced, sendParts, orderOf as uploadOrder, uploadScene } from '../uploads/scene.ts'
 import { bytesOf, newKey, newStore, orderOf, publishOne, refusal, type TestStore } from '../world.ts'
-import { archiveOf, crxOf, ec, idOf, rsa } from './make.ts'
+import { archiveOf, crxOf, ec, fileOf, idOf, rsa } from './make.ts'
 
 const app = idOf(rsa)
 const good = crxOf(archiveOf({ version: '2' }))
@@ -25,11 +25,8 @@ const refused: readonly (readonly [string, Uint8Array, RegExp])[] = [
   ['short', bytesOf('Cr2'), /x\.crx: does not begin with Cr24/],
 ]
 
-const file = (bytes: Uint8Array, name = 'x.crx'): Source => ({
-  ...{ name, size: bytes.length, open: () => new Blob([new Uint8Array(bytes)]).stream() },
-})
 const of = (bytes: Uint8Array, ...extras: Source[]) => {
-  return { app, board: 'any', createBoard: true, sources: [file(bytes), ...extras] } satisfies Partial<PublishOrder>
+  return { app, board: 'any', createBoard: true, sources: [fileOf(bytes), ...extras] } satisfies Partial<PublishOrder>
 }
 
 async function packagesOf({ packages }: Pick<TestStore, 'packages'>): Promise<string[]> {
@@ -48,7 +45,7 @@ describe('publish', () => {
 
   test('by its own key; whatever a patch is', async () => {
     const store = await newStore()
-    const extra = file(bytesOf('Cr24 as a patch may begin'), 'from-1.puff')
+    const extra = fileOf(bytesOf('Cr24 as a patch may begin'), 'from-1.puff')
     expect(await publishOne(store, '2', of(good, extra))).toMatchObject({ kind: 'published' })
   })
 

@@ -1,6 +1,7 @@
 /** Makes packages of Chromium from their description in crx3.proto, apart from `src/crx`. */
 import { createHash, createSign, generateKeyPairSync, type KeyObject } from 'node:crypto'
 import { strToU8, zipSync } from 'fflate'
+import type { Source } from '../../src/channels/publish.ts'
 
 export const rsa = generateKeyPairSync('rsa', { modulusLength: 2048 })
 export const ec = generateKeyPairSync('ec', { namedCurve: 'P-256' })
@@ -54,3 +55,7 @@ export function crxOf(
   head.writeUInt32LE(header.length, 8)
   return Buffer.concat([head, header, archive])
 }
+
+export const fileOf = (bytes: Uint8Array, name = 'x.crx'): Source => ({
+  ...{ name, size: bytes.length, open: () => new Blob([new Uint8Array(bytes)]).stream() },
+})

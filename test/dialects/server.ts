@@ -5,9 +5,11 @@ import type { LogEntry } from '../../src/kernel/log.ts'
 import { createApp } from '../../src/runtime/app.ts'
 import type { TestStore } from '../world.ts'
 
-export const publicUrl = 'https://updates.example.org'
+const defaultUrl = 'https://updates.example.org'
 
-export function serveDialects({ publisher }: TestStore) {
+export { defaultUrl as publicUrl }
+
+export function serveDialects({ publisher }: TestStore, publicUrl = defaultUrl) {
   const contacts: LogEntry[] = []
   const app = createApp({
     ...{ cache: newCatalogCache(), reader: publisher, packages: publisher.packages, publicUrl },
@@ -17,6 +19,7 @@ export function serveDialects({ publisher }: TestStore) {
   const post = async (body: unknown, path = '/service/update2/json') =>
     app.request(path, { method: 'POST', body: typeof body === 'string' ? body : JSON.stringify(body) })
   return {
+    app,
     contacts,
     post,
     get: async (path: string) => app.request(path),

@@ -13,8 +13,8 @@ import { readPayloadKey } from '../../src/payload/keys.ts'
 import { nodeTransport } from '../../src/store/http/transport-node.ts'
 import { seal } from '../../src/trust/envelope.ts'
 import { adoptOffer, planOffer } from '../../src/upstreams/adopt.ts'
+import { openUpstream } from '../../src/upstreams/kinds.ts'
 import type { Adoption } from '../../src/upstreams/look-up.ts'
-import { openOmaha } from '../../src/upstreams/omaha/upstream.ts'
 import { execute } from '../changes.ts'
 import { type Nebraska, nebraska, type Otherwise } from '../nebraska.ts'
 import { bytesOf, day, newReader, newStore, refusal, storedCatalog, type TestStore } from '../world.ts'
@@ -33,7 +33,7 @@ afterEach(() => server.close())
 async function scene(otherwise: Otherwise = {}) {
   server = await nebraska(otherwise)
   const store = await newStore()
-  const upstream = openOmaha(`${server.url}v1/update/`, { transport: nodeTransport() })
+  const upstream = openUpstream(`omaha:${server.url}v1/update/`, { transport: nodeTransport() })
   const plan = (more: Partial<Adoption> = {}) => {
     const adoption = { app, channel: 'stable', boards, to: 'prod', packages: 'copy', create: true, ...more } as const
     return planOffer(store.publisher, upstream, adoption)

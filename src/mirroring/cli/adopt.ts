@@ -29,23 +29,27 @@ interface AdoptOptions extends Options, PlacingOptions, AdoptFlags {
 export function adoptCommand(): Command {
   const about = "publish an upstream's newest release under your own release key"
   return placing(command('adopt', about, [...writeFlags, ...endpointFlags, 'app', 'upstreamRoot']))
-    .argument('<upstream>', 'a Platte, as a URL or as --store takes it; or omaha:URL of update checks')
+    .argument('<upstream>', 'a Platte, as a URL or as --store takes it; or omaha:URL, gupdate:URL, omaha-json:URL')
     .argument(
       '[app/channel]',
       'of a Platte: the channel there, such as e96281a6-d1af-4bde-9a0a-97b76e56dc57/stable',
       parseRef,
     )
     .requiredOption('--as <channel>', 'your channel of the same app')
-    .option('--channel <channel>', 'of omaha: the channel there, such as stable')
-    .option('--boards <boards>', 'of omaha: the boards, such as amd64-usr,arm64-usr', parseList)
-    .option('--packages <which>', 'of omaha: copy them, or reference them at their URLs', oneOf(['copy', 'reference']))
+    .option('--channel <channel>', 'of another server: the channel there, such as stable')
+    .option('--boards <boards>', 'of another server: the boards, such as amd64-usr,arm64-usr', parseList)
+    .option(
+      '--packages <which>',
+      'of another server: copy them, or reference them at their URLs',
+      oneOf(['copy', 'reference']),
+    )
     .option('--releases-json <place>', "of omaha: Flatcar's or CoreOS's list of releases: components, notes and CVEs")
     .option('--after <duration>', 'how old a release must be, such as 7d', parseDuration)
     .option('--ramp-over <duration>', 'ramp it from 0 to 100 % over this time, such as 48h', parseDuration)
-    .option('--held', 'of omaha: withhold a new release until `platte withdraw VERSION --undo`')
-    .option('--raw', 'allow packages that update_engine would refuse')
+    .option('--held', 'of another server: withhold a new release until `platte withdraw VERSION --undo`')
+    .option('--raw', 'allow packages that their clients would refuse')
     .option('--create', 'create your channel if it does not exist')
-    .option('--create-board', 'of omaha: give the app a board that it does not have')
+    .option('--create-board', 'of another server: give the app a board that it does not have')
     .option('--watch <duration>', 'repeat at this interval, such as 1h, until stopped', parseDuration)
     .option('--dry-run', 'print what would change; write nothing')
     .action(async (upstream: string, from: ChannelRef | undefined, options: AdoptOptions) => {
@@ -64,7 +68,7 @@ async function adoptPlatte(upstream: string, from: ChannelRef | undefined, optio
     throw new PlatteError(
       'usage',
       from
-        ? `--${other?.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)} is for omaha: upstreams`
+        ? `--${other?.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)} is for other servers than a Platte`
         : 'APP/CHANNEL of the upstream is missing',
       {
         hint: 'platte adopt URL APP/CHANNEL --as CHANNEL; an Omaha server is written omaha:URL',

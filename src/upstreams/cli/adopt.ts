@@ -50,12 +50,12 @@ export async function adoptThere(place: string, from: ChannelRef | undefined, op
     throw new PlatteError(
       'usage',
       from
-        ? 'an Omaha server has no APP/CHANNEL'
+        ? 'such a server has no APP/CHANNEL: name the app with --app'
         : options.floor
           ? '--floor: its floors come with it'
           : '--channel and --boards are missing',
       {
-        hint: `platte adopt ${place} --channel stable --boards amd64-usr,arm64-usr --as prod`,
+        hint: `platte adopt ${place} --channel stable --boards ${place.startsWith('omaha:') ? 'amd64-usr,arm64-usr' : 'any'} --as prod`,
       },
     )
   const upstream = openUpstream(place, { transport })
