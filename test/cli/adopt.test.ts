@@ -111,7 +111,10 @@ test('what is missing or does not go together is said before anything is asked',
     return [code, talk.split('\n')[0]]
   }
   expect(await refused(place)).toEqual([2, 'error: --channel and --boards are missing'])
-  expect(await refused(place, `${app}/stable`)).toEqual([2, 'error: such a server has no APP/CHANNEL: name the app with --app'])
+  expect(await refused(place, `${app}/stable`)).toEqual([
+    2,
+    'error: such a server has no APP/CHANNEL: name the app with --app',
+  ])
   expect(await refused(upstream.url)).toEqual([2, 'error: APP/CHANNEL of the upstream is missing'])
   expect(await refused(upstream.url, `${app}/stable`, '--channel', 'x')).toEqual([
     2,
