@@ -14,15 +14,17 @@ interface Known {
   readonly alike: Alike
 }
 
-/** By the lengths of their parts. */
+/** By `keyOf`. */
 let known = new Map<number, Known[]>()
 let count = 0
 /** A fleet makes one for each version, channel and kind of event. Beyond it, all are learned anew. */
-const maxKnown = 512
-/** Of the same lengths; all of them are compared. */
-const maxSameLengths = 16
+const maxKnown = 8192
+/** Of one key; all of them are compared. */
+const maxOfKey = 8
 /** A canonical request has some 700 characters. */
-const maxLength = 2048
+const maxLength = 1024
+/** Characters of a key, in front of the first id: there are the version and the channel. */
+const keyLength = 48
 
 const [boot, machine] = [' bootid="', ' machineid="']
 /** Real ids are such: nothing in them has to be decoded, or escaped in JSON. */
@@ -45,12 +47,16 @@ export function parseAlike(text: string): OmahaRequest & { readonly alike?: Alik
   return { protocol, installSource, apps: [{ ...apps[0], bootId, machineId }], alike }
 }
 
-const lengthsOf = ([before, between, behind]: Known['parts']): number =>
-  (before.length * maxLength + between.length) * maxLength + behind.length
+function keyOf([before, between, behind]: Known['parts']): number {
+  let key = before.length + between.length * 31 + behind.length * 961
+  for (let at = Math.max(0, before.length - keyLength); at < before.length; at++)
+    key = (Math.imul(key, 31) + before.charCodeAt(at)) | 0
+  return key
+}
 
 function find(parts: Known['parts']): Alike | undefined {
   const [before, between, behind] = parts
-  for (const { parts: own, alike } of known.get(lengthsOf(parts)) ?? [])
+  for (const { parts: own, alike } of known.get(keyOf(parts)) ?? [])
     if (own[0] === before && own[2] === behind && own[1] === between) return alike
   return undefined
 }
@@ -62,12 +68,12 @@ function find(parts: Known['parts']): Alike | undefined {
 function learn(parts: Known['parts'], text: string): Alike | undefined {
   const alike = parseCanonical(text) as Alike | undefined
   if (alike === undefined) return undefined
-  const lengths = lengthsOf(parts)
-  if (count === maxKnown || known.get(lengths)?.length === maxSameLengths) {
+  const key = keyOf(parts)
+  if (count === maxKnown || known.get(key)?.length === maxOfKey) {
     known = new Map()
     count = 0
   }
-  known.set(lengths, [...(known.get(lengths) ?? []), { parts, alike }])
+  known.set(key, [...(known.get(key) ?? []), { parts, alike }])
   count++
   return alike
 }
