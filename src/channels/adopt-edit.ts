@@ -33,6 +33,8 @@ interface Adopting extends AdoptCommand {
   readonly state: EditState
   readonly at: string
   readonly offered: Channel
+  /** Versions that are offered beside newer ones. */
+  readonly beside: ReadonlySet<string>
 }
 
 /**
@@ -42,6 +44,7 @@ interface Adopting extends AdoptCommand {
 export function adoptEdit(command: AdoptCommand, now: number): ManifestEdit {
   const { app, channel, create, createBoard } = command
   const offered = { releases: command.releases.map((one) => releaseOf(one, now)).sort(newestFirst) }
+  const beside = new Set(command.releases.flatMap((one) => (one.offered ? [one.version] : [])))
   return {
     ref: { app, channel },
     create,
@@ -57,8 +60,8 @@ export function adoptEdit(command: AdoptCommand, now: number): ManifestEdit {
         }
     },
     apply: (current, state, at) => {
-      const adopting = { ...command, state, at, offered }
-      const added = targetsOf(offered).reduce((one, target) => bring(one, target, adopting), current)
+      const adopting = { ...command, state, at, offered, beside }
+      const added = targetsOf(offered, beside).reduce((one, target) => bring(one, target, adopting), current)
       return command.held === undefined ? offerOldEnough(added, adopting) : added
     },
     packages: ({ head }, edited) => packagesIn(edited, head?.manifest),
@@ -69,20 +72,26 @@ export function adoptEdit(command: AdoptCommand, now: number): ManifestEdit {
 const notesOf = ({ notes }: AdoptCommand['releases'][number]) =>
   notes === undefined ? [] : [[notesKey(textDigest(notes)), new TextEncoder().encode(notes)] as const]
 
-function releaseOf({ notes, floor, ...release }: AdoptCommand['releases'][number], now: number): DetailedRelease {
+function releaseOf(given: AdoptCommand['releases'][number], now: number): DetailedRelease {
+  const { notes, floor, deadEnd, offered: _, ...release } = given
   const size = new TextEncoder().encode(notes).length
   return {
     ...release,
     publishedAt: new Date(now).toISOString(),
     ...(notes !== undefined && { notes: { sha256: textDigest(notes), size } }),
     ...(floor !== undefined && { floor: { reason: floor } }),
+    ...(deadEnd !== undefined && { deadEnd: { reason: deadEnd } }),
   }
 }
 
-/** The newest release of each board, with the boards that it is the newest of; oldest first. */
-function targetsOf({ releases }: Channel): readonly Release[] {
-  return releases
-    .map((one, i) => onlyBoards(one, (board) => !releases.slice(0, i).some((newer) => packagesFor(newer, board))))
+/** The newest release of each board, with the boards that it is the newest of, and what is beside it; oldest first. */
+function targetsOf({ releases }: Channel, beside: Adopting['beside']): readonly Release[] {
+  const ends = releases.filter(({ deadEnd }) => !deadEnd)
+  return ends
+    .map((one, i) => {
+      const isNewest = (board: string): boolean => !ends.slice(0, i).some((newer) => packagesFor(newer, board))
+      return beside.has(one.version) ? one : onlyBoards(one, isNewest)
+    })
     .filter(({ boards }) => Object.keys(boards).length > 0)
     .sort(oldestFirst)
 }
@@ -93,13 +102,15 @@ const onlyBoards = (release: Release, isKept: (board: string) => boolean): Relea
 })
 
 function bring(channel: ChannelManifest, target: Release, adopting: Adopting): ChannelManifest {
-  const { after, held, at } = adopting
+  const { after, held, at, offered } = adopting
   const { version } = target
   const known = findRelease(channel, version)
-  // Machines go below only what nobody is offered any more.
-  const belowNewest = adopting.belowNewest ?? !channel.releases.some((one) => isOfferedAbove(one, target))
+  const isNewest = targetsOf(offered, new Set()).some((one) => one.version === version)
+  // Machines go below only what nobody is offered any more, or where the newest is offered, too.
+  const belowNewest =
+    adopting.belowNewest ?? (!isNewest || !channel.releases.some((one) => isOfferedAbove(one, target)))
   const add = (to: ChannelManifest, release: Release) =>
-    addBoards(to, release, { boards: Object.keys(target.boards), at, ramp: rampOf(adopting), belowNewest })
+    addBoards(to, release, { boards: Object.keys(target.boards), at, ramp: rampOf(adopting, target), belowNewest })
   const withheld = held ?? (after && waitingReason(after))
   if (known?.withdrawn || (known === undefined && held === undefined && withheld)) {
     // No floor yet: nobody is led to it.
@@ -116,8 +127,9 @@ const isOfferedAbove = (one: Release, target: Release): boolean =>
 const withhold = (channel: ChannelManifest, version: string, reason: string): ChannelManifest =>
   markRelease(channel, version, { mark: 'withdrawn', because: { reason } })
 
-const rampOf = ({ rampOver: over, at }: Adopting) =>
-  over === undefined ? undefined : rampOver({ start: Date.parse(at), overMs: durationMs(over) })
+/** A ramp of the command goes before the upstream's. */
+const rampOf = ({ rampOver: over, at }: Adopting, { ramp }: Pick<Release, 'ramp'>) =>
+  over === undefined ? ramp : rampOver({ start: Date.parse(at), overMs: durationMs(over) })
 
 /** Floors below a release that is offered are offered, too. */
 function withFloors(channel: ChannelManifest, { version, boards }: Release, adopting: Adopting): ChannelManifest {
@@ -130,14 +142,18 @@ function withFloors(channel: ChannelManifest, { version, boards }: Release, adop
   // The upstream has floors for some boards only.
   const missing = between.filter((one) => one.release || !findRelease(offered, one.version)?.floor)
   const begun = missing.reduce((one, floor) => endWaiting(one, floor.version, adopting), channel)
-  return passFloors(begun, missing, { withFloors: true, ramp: rampOf(adopting), version, at })
+  return missing.reduce((one, floor) => {
+    const ramp = rampOf(adopting, floor.release ?? {})
+    return passFloors(one, [floor], { withFloors: true, ramp, version, at })
+  }, begun)
 }
 
 function endWaiting(channel: ChannelManifest, version: string, adopting: Adopting): ChannelManifest {
   const known = findRelease(channel, version)
   if (known === undefined || !isWaiting(known)) return channel
   const offered = markRelease(channel, version, { mark: 'withdrawn', because: undefined })
-  return editRelease(offered, version, (one) => withField(one, 'ramp', rampOf(adopting)))
+  const there = findRelease(adopting.offered, version) ?? known
+  return editRelease(offered, version, (one) => withField(one, 'ramp', rampOf(adopting, there)))
 }
 
 /** Of the releases that wait and are old enough, offers the newest that the upstream has not gone back from. */

@@ -76,6 +76,10 @@ const adopted = v.strictObject({
   version: field.publishedVersion,
   /** Why machines must pass through it. */
   floor: maybe(field.reason),
+  /** Why machines that run it are offered nothing. */
+  deadEnd: maybe(field.reason),
+  /** Whether it is offered beside a newer one, and its ramp. */
+  ...{ offered: flag, ramp: maybe(stored.ramp) },
   boards: stored.content.boards,
   ...{ components: maybe(stored.components), cves: maybe(stored.cves) },
   notes: maybe(v.pipe(v.string(), v.maxLength(maxNotesLength))),

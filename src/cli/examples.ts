@@ -30,6 +30,8 @@ export const examples: Readonly<Record<string, readonly string[]>> = {
     'platte adopt gupdate:https://clients.example.org/service/update2/crx \\',
     '       --app ghbmnnjooekpmoecnnnilnnbdlolhkhi --channel stable --boards any \\',
     '       --as stable --after 7d --create',
+    'platte adopt --as stable --after 3d \\',
+    '       fcos:https://builds.coreos.fedoraproject.org/updates/stable.json',
     'platte adopt https://updates.example.org \\',
     '       e96281a6-d1af-4bde-9a0a-97b76e56dc57/stable --as prod',
   ],

@@ -51,7 +51,7 @@ export const boardPackages = v.strictObject({
   packages: packageList,
 })
 
-const ociImage = field.matching(
+export const ociImage = field.matching(
   /^(?=.{1,400}$)[a-z0-9][a-z0-9.-]*(?::\d{1,5})?(?:\/[a-z0-9]+(?:(?:\.|__?|-+)[a-z0-9]+)*)+@sha256:[0-9a-f]{64}$/,
   'must be an image with its digest, such as quay.io/fedora/fedora-coreos@sha256:…',
 )

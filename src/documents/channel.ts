@@ -44,6 +44,8 @@ const numberOrNaN = v.transform((value: unknown) => (typeof value === 'number' ?
 /** A share that is not a number admits nobody, and leaves the rest of the channel valid. */
 const share = v.pipe(v.unknown(), numberOrNaN)
 
+export const ramp = v.pipe(v.array(v.strictObject({ at: field.instant, share })), v.maxLength(maxRampSteps))
+
 const boardsOf = <B extends v.GenericSchema>(one: B) =>
   v.pipe(
     field.record(field.boardName, one),
@@ -69,7 +71,7 @@ const release = v.strictObject({
   ...described,
   boards: boardsOf(packageSet),
   details: v.exactOptional(details),
-  ramp: v.exactOptional(v.pipe(v.array(v.strictObject({ at: field.instant, share })), v.maxLength(maxRampSteps))),
+  ramp: v.exactOptional(ramp),
   ...conditions,
   floor: v.exactOptional(because),
   deadEnd: v.exactOptional(because),

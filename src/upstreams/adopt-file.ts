@@ -6,7 +6,7 @@ import { messageOf, PlatteError } from '../kernel/errors.ts'
 import { defined } from '../kernel/json.ts'
 import { parseStoreUrl } from '../kernel/setting.ts'
 import { parsePin } from '../trust/verify-root.ts'
-import { isOtherServer } from './kinds.ts'
+import { isOtherServer, isStream } from './kinds.ts'
 import type { Adoption } from './look-up.ts'
 import type { PlatteAdoption } from './platte.ts'
 
@@ -18,6 +18,7 @@ const duration = v.pipe(
   v.transform(field.longDuration),
   v.check(field.isDuration, 'must be a duration such as 30m, 1h or 7d'),
 )
+const channel = field.text(128)
 const flag = maybe(v.boolean())
 
 /** @param parse fails with the words of the problem. */
@@ -33,7 +34,6 @@ const readBy = <T>(parse: (text: string) => T) =>
 
 const shared = {
   app: maybe(field.appName),
-  channel: field.text(128),
   as: field.channelName,
   ...{ after: maybe(duration), rampOver: maybe(duration) },
   ...{ create: flag, raw: flag, belowNewest: flag, skipFloors: flag },
@@ -43,11 +43,12 @@ const otherEntry = v.strictObject({
     field.text(500),
     v.check(
       isOtherServer,
-      'must be like omaha:https://updates.example.org/v1/update/, gupdate:URL, omaha-json:URL, or the https:// URL of a Platte',
+      'must be like omaha:https://updates.example.org/v1/update/, gupdate:URL, omaha-json:URL, fcos:URL, or the https:// URL of a Platte',
     ),
   ),
   ...shared,
-  boards: v.pipe(v.array(field.boardName), v.minLength(1, 'names no board'), v.maxLength(20)),
+  channel: maybe(channel),
+  boards: maybe(v.pipe(v.array(field.boardName), v.minLength(1, 'names no board'), v.maxLength(20))),
   held: maybe(field.reason),
   packages: maybe(v.picklist(['copy', 'reference'], 'must be copy or reference')),
   /** A file or URL: Flatcar's or CoreOS's list of releases. */
@@ -56,7 +57,7 @@ const otherEntry = v.strictObject({
 })
 const platteEntry = v.strictObject({
   upstream: v.pipe(field.text(500), readBy(parseStoreUrl)),
-  ...shared,
+  ...{ ...shared, channel },
   /** The pin of its root. */
   root: v.pipe(v.optional(v.string(), ''), readBy(parsePin)),
 })
@@ -78,7 +79,8 @@ const schema = v.strictObject({
 export interface OtherEntry {
   readonly upstream: string
   readonly releasesJson: string | undefined
-  readonly adoption: Adoption
+  readonly chosen: Readonly<{ channel?: string; boards?: readonly string[] }>
+  readonly adoption: Omit<Adoption, 'channel' | 'boards'>
 }
 export type AdoptEntry = OtherEntry | PlatteAdoption
 
@@ -97,16 +99,21 @@ export function parseAdoptFile(
       throw new PlatteError('configuration', `${file}: adopt.${i}.app: is missing`, {
         hint: 'name it there, or set PLATTE_APP',
       })
-    return 'root' in given ? platteOf(given, own) : otherOf(given, own)
+    if ('root' in given) return platteOf(given, own)
+    const missing = (['channel', 'boards'] as const).find((name) => given[name] === undefined)
+    if (missing && !isStream(given.upstream))
+      throw new PlatteError('configuration', `${file}: adopt.${i}.${missing}: is missing`)
+    return otherOf(given, own)
   })
   return { everyMs: field.durationMs(every), entries }
 }
 
 function otherOf({ upstream, releasesJson, as: to, packages = 'copy', ...rest }: Other, app: string): OtherEntry {
-  const { create, createBoard, raw, belowNewest, skipFloors, ...named } = rest
+  const { create, createBoard, raw, belowNewest, skipFloors, channel, boards, ...named } = rest
   const switches = { createBoard, raw, belowNewest, skipFloors }
   const on = Object.fromEntries(Object.entries(switches).filter(([, value]) => value))
-  return { upstream, releasesJson, adoption: { ...named, app, to, packages, ...defined({ create }), ...on } }
+  const chosen = defined({ channel, boards })
+  return { upstream, releasesJson, chosen, adoption: { ...named, app, to, packages, ...defined({ create }), ...on } }
 }
 
 function platteOf({ upstream, root, channel, as: to, after, rampOver, ...rest }: Platte, app: string): PlatteAdoption {

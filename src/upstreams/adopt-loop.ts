@@ -10,7 +10,7 @@ import { describeError } from '../kernel/log.ts'
 import { readAt } from '../store/http/upstream.ts'
 import { adoptOffer, planOffer } from './adopt.ts'
 import { type AdoptEntry, maxAdoptFileBytes, type OtherEntry, parseAdoptFile } from './adopt-file.ts'
-import { openUpstream, urlOf } from './kinds.ts'
+import { chosenOf, isStream, openUpstream, urlOf } from './kinds.ts'
 import type { LoadPlatte } from './platte.ts'
 
 type Context = Pick<FeatureContext, 'openWriter' | 'packages' | 'newHasher' | 'readText' | 'transport'>
@@ -69,8 +69,15 @@ async function adoptEntry(publisher: Publisher, context: Loading, entry: AdoptEn
     if (context.platte) return (await context.platte()).adoptFromUrl(publisher, entry, context.transport)
     throw new PlatteError('configuration', `${entry.upstream}: this build adopts from no Platte`)
   }
-  const upstream = openUpstream(entry.upstream, context)
-  const adoption = { ...entry.adoption, ...(await readDetails(context, entry)) }
+  const isList = isStream(entry.upstream)
+  const now = publisher.clock()
+  const upstream = openUpstream(entry.upstream, {
+    ...context,
+    now,
+    releasesJson: isList ? entry.releasesJson : undefined,
+  })
+  const there = await chosenOf(upstream, { ...entry.chosen, hint: 'name both in the file' })
+  const adoption = { ...entry.adoption, ...there, ...(isList ? {} : await readDetails(context, entry)) }
   return adoptOffer(publisher, upstream, await planOffer(publisher, upstream, adoption))
 }
 

@@ -6,7 +6,7 @@ import { defined } from '../kernel/json.ts'
 import { tap } from '../kernel/streams.ts'
 import type { BoardPackages, Package } from '../release/channel.ts'
 import type { StagedPackage } from '../store/packages.ts'
-import { remoteFile } from './download.ts'
+import { remoteFile } from '../url-files/download.ts'
 import type { Adoption, Unread } from './look-up.ts'
 import { type OfferedPackage, placed, type Upstream } from './offer.ts'
 

@@ -9,10 +9,17 @@ import type { ReleaseDetails } from '../documents/releases-json.ts'
 import { PlatteError } from '../kernel/errors.ts'
 import { defined } from '../kernel/json.ts'
 import { boardOf, findRelease, loadedBoard, refusal, sameJson } from '../release/add-release.ts'
-import { type BoardContent, type BoardPackages, filesOf, type Package } from '../release/channel.ts'
+import {
+  type BoardContent,
+  type BoardPackages,
+  filesOf,
+  isImage,
+  type Package,
+  type RampStep,
+} from '../release/channel.ts'
 import { isHoldOf } from '../release/edits.ts'
 import { newestFirst } from '../release/version.ts'
-import { areSameFiles, type OfferedPackage, type OfferedRelease, type Upstream } from './offer.ts'
+import { areSameFiles, type OfferedFiles, type OfferedImage, type OfferedRelease, type Upstream } from './offer.ts'
 
 type Choices = Partial<
   Pick<AdoptCommand, 'after' | 'rampOver' | 'held' | 'create' | 'createBoard' | 'raw' | 'belowNewest' | 'skipFloors'>
@@ -32,7 +39,7 @@ export interface Adoption extends Choices {
 }
 
 /** A release of one board whose packages were not read yet. */
-export interface Unread extends OfferedRelease {
+export interface Unread extends OfferedFiles {
   readonly board: string
   readonly codebases: readonly string[]
 }
@@ -80,9 +87,15 @@ export async function lookUp(reader: StoreReader, upstream: Upstream, adoption: 
   const warnings = [
     ...[...refused.values()].map(({ message }) => message),
     ...silent.map((board) => `${where}: offers nothing for ${board}`),
+    ...notesOf(offering, where),
     ...[...offering].flatMap(([board, releases]) => goneBack(state, adoption, { board, releases, where })),
   ]
   return { ...commandOf(state, adoption, offering, where), warnings, refused: [...refused.keys()] }
+}
+
+const notesOf = (found: Boards, where: string): readonly string[] => {
+  const all = [...found.values()].flat().flatMap((one) => ('image' in one ? [one] : []))
+  return [...new Set(all.flatMap(({ version, notes }) => notes.map((note) => `${where}: ${version} ${note}`)))]
 }
 
 /** What this channel, or another one of the app, has of a version. */
@@ -97,7 +110,7 @@ const channelsIn = ({ head, others }: EditState) => [...(head ? [head.manifest] 
 function checkBoards(found: Boards, { raw }: Pick<Adoption, 'raw'>, where: string): void {
   const boardsOf = new Map<string, string>()
   for (const [board, releases] of found)
-    for (const { version, packages, codebases = [] } of releases) {
+    for (const { version, packages, codebases = [] } of releases.filter((one) => 'packages' in one)) {
       const digest = packages[0].sha256 ?? packages[0].sha1 ?? ''
       const named = ['amd64-usr', 'arm64-usr', ...found.keys()].find(
         (other) => other !== board && codebases.some((url) => url.split('/').includes(other)),
@@ -115,7 +128,7 @@ type Compared = Readonly<{ board: string; releases: readonly OfferedRelease[]; w
 
 /** @throws PlatteError('refused') where the own channel offers a higher release than the upstream. */
 function goneBack(state: EditState, { to, app, belowNewest }: Adoption, { board, releases, where }: Compared) {
-  const target = releases.at(-1)
+  const target = releases.findLast((one) => !('deadEnd' in one))
   const ref: ChannelRef = { app, channel: to }
   if (state.head === undefined || target === undefined) return []
   const { holds = [] } = entryOf(state, ref)
@@ -136,6 +149,9 @@ function goneBack(state: EditState, { to, app, belowNewest }: Adoption, { board,
 interface Adopted extends Omit<ReleaseDetails, 'notes'> {
   readonly version: string
   readonly floor?: string
+  readonly deadEnd?: string
+  readonly offered?: true
+  readonly ramp?: readonly RampStep[]
   readonly boards: Readonly<Record<string, BoardContent>>
   readonly notes?: string
 }
@@ -151,18 +167,19 @@ function commandOf(
   const unread: Unread[] = []
   for (const [board, path] of found)
     for (const offered of path) {
-      const { version, floor, codebases, areFiles, packages } = offered
-      if (areFiles && how === 'reference')
+      const { version, floor } = offered
+      if ('areFiles' in offered && offered.areFiles && how === 'reference')
         throw refusal(`${where}: ${version}: its URL has a query, which clients do not send`, 'leave --packages out')
       const known = knownOf(state, version, board)
-      if (known) checkSame(filesOf(known), packages, `${where}: ${version} for ${board}`)
-      else unread.push({ ...offered, board, codebases: codebases ?? [] })
-      const content = known ?? { codebases: how === 'copy' ? [] : (codebases ?? []), packages: unreadOf(packages) }
+      if (known) checkSame(known, offered, `${where}: ${version} for ${board}`)
+      else if ('packages' in offered) unread.push({ ...offered, board, codebases: offered.codebases ?? [] })
+      const content = known ?? contentOf(offered, how)
       const isNew = state.head === undefined || findRelease(state.head.manifest, version) === undefined
       const { notes, ...inside } = (isNew && details?.({ version, board })) || {}
       const release = releases.get(version) ?? {
         ...{ version, boards: {}, ...inside },
         ...(notes && { notes: new TextDecoder().decode(notes) }),
+        ...('image' in offered && planOf(offered)),
       }
       // A floor of one board is the newest of another that is behind.
       const why = floor ?? release.floor
@@ -172,7 +189,16 @@ function commandOf(
   return { command: readCommand('adopt', command), unread }
 }
 
-const unreadOf = (packages: OfferedRelease['packages']): BoardPackages['packages'] =>
+const planOf = ({ deadEnd, isOffered, ramp }: OfferedImage) =>
+  defined({ deadEnd, ramp, offered: isOffered ? (true as const) : undefined })
+
+function contentOf(offered: OfferedRelease, how: Adoption['packages']): BoardContent {
+  if ('image' in offered) return offered.image
+  const { codebases = [], packages } = offered
+  return { codebases: how === 'copy' ? [] : codebases, packages: unreadOf(packages) }
+}
+
+const unreadOf = (packages: OfferedFiles['packages']): BoardPackages['packages'] =>
   withOptional(
     packages.map(({ name, size, sha256 = '0'.repeat(64), sha1 = '0'.repeat(40), install }) => ({
       ...{ name, size, sha256, sha1, ...defined({ install }) },
@@ -180,13 +206,24 @@ const unreadOf = (packages: OfferedRelease['packages']): BoardPackages['packages
   )
 
 /** @throws PlatteError('mismatch') for other packages or bytes than a version was adopted with. */
-function checkSame(known: readonly Package[], offered: readonly OfferedPackage[], where: string): void {
+function checkSame(content: BoardContent, release: OfferedRelease, where: string): void {
+  const known = filesOf(content)
   const fail = (words: string): never => {
     throw new PlatteError('mismatch', `${where}: ${words}: it was replaced after it was adopted`, {
       hint: 'a published version never changes: nothing was changed; ask the owner of the upstream',
     })
   }
-  const { install } = offered[0] ?? {}
+  if ('image' in release) {
+    // What is new beside what was adopted is left alone.
+    for (const member of ['checksum', 'oci'] as const) {
+      const is = release.image[member]
+      const was = isImage(content) ? content[member] : 'a package'
+      if (is !== undefined && was !== undefined && was !== is) fail(`${member} is ${is}, and was ${was}`)
+    }
+    return
+  }
+  const { packages: offered } = release
+  const { install } = offered[0]
   if (install && !sameJson(known[0]?.install, install)) fail('packages: what is run, or its first browser, is other')
   if (areSameFiles(known, offered)) return
   const first = known[0]?.name

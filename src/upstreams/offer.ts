@@ -1,6 +1,6 @@
 /** What a server that is no Platte offers, in one shape for every kind of server. */
 import { PlatteError } from '../kernel/errors.ts'
-import type { Install, Package } from '../release/channel.ts'
+import type { Image, Install, Package, RampStep } from '../release/channel.ts'
 import type { Configured } from '../store/http/fetch.ts'
 import type { Transport } from '../store/http/transport.ts'
 
@@ -13,10 +13,13 @@ export interface OfferedPackage {
   readonly install?: Install
 }
 
-export interface OfferedRelease {
+interface Offered {
   readonly version: string
   /** Why machines must pass through it, if it is a floor. */
   readonly floor?: string | undefined
+}
+
+export interface OfferedFiles extends Offered {
   /** Base URLs of its packages; `undefined` for a release that the asker has already. */
   readonly codebases: readonly string[] | undefined
   /** Whether these are URLs of its one package, which no name can be added to. */
@@ -24,6 +27,19 @@ export interface OfferedRelease {
   /** The OS package first. */
   readonly packages: readonly [OfferedPackage, ...OfferedPackage[]]
 }
+
+export interface OfferedImage extends Offered {
+  readonly image: Image
+  /** Why machines that run it are offered nothing. */
+  readonly deadEnd?: string
+  /** Whether it is offered beside a newer one, as far as its ramp goes. */
+  readonly isOffered: boolean
+  readonly ramp?: readonly RampStep[]
+  /** What Platte does otherwise: sentences. */
+  readonly notes: readonly string[]
+}
+
+export type OfferedRelease = OfferedFiles | OfferedImage
 
 /** What is asked for. */
 export interface Wanted {
@@ -42,6 +58,10 @@ export interface Upstream {
   /** What URLs in its answers are judged by. */
   readonly from: Configured
   readonly transport: Transport
+  /** The only channel there. */
+  readonly channel?: string
+  /** What boards it has, where it tells. @throws PlatteError as `ask`. */
+  readonly boards?: () => Promise<readonly string[]>
   /**
    * Asks for the releases of one board, oldest first: floors, and at last the newest. None: it offers nothing.
    * @throws PlatteError for a server that does not answer, refuses, or answers nonsense; the message names channel and field.
@@ -49,7 +69,12 @@ export interface Upstream {
   readonly ask: (wanted: Wanted) => Promise<readonly OfferedRelease[]>
 }
 
-export type Opening = Pick<Upstream, 'transport'>
+export interface Opening extends Pick<Upstream, 'transport'> {
+  /** Of `fcos`: the URL of releases.json, if it is not where Fedora has it. */
+  readonly releasesJson?: string | undefined
+  /** Of `fcos`: milliseconds since 1970. */
+  readonly now?: number
+}
 
 /** The same error, with the upstream, the channel and the board before its words. */
 export function placed(error: unknown, where: string): unknown {

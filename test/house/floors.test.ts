@@ -38,8 +38,12 @@ const floors: Readonly<Record<string, readonly string[]>> = {
   ].concat(['hono', 'jose', 'node:', 'valibot']),
   mirroring: ['payload', 'checks', 'channels', 'catalog', 'store', 'trust', 'documents', 'release', 'kernel', 'node:'],
   'update-urls': ['crx', 'checks', 'documents', 'release', 'store', 'kernel', 'valibot'],
+  'url-files': ['channels', 'store', 'kernel'],
+  fcos: ['documents', 'release', 'store', 'kernel', 'valibot'],
   upstreams: [
+    'fcos',
     'update-urls',
+    'url-files',
     'checks',
     'channels',
     'catalog',
@@ -127,6 +131,7 @@ const floors: Readonly<Record<string, readonly string[]>> = {
     '@cloudflare/workers-types',
   ]),
   cli: [
+    'url-files',
     '../package.json',
     'apply',
     'crx',

@@ -6,7 +6,7 @@ import { nodeHasher } from '../../src/runtime/hasher-node.ts'
 import { configuredAt, fetchBounded } from '../../src/store/http/fetch.ts'
 import { nodeTransport } from '../../src/store/http/transport-node.ts'
 import { hashInto } from '../../src/store/streams.ts'
-import { type DownloadOptions, remoteFile } from '../../src/upstreams/download.ts'
+import { type DownloadOptions, remoteFile } from '../../src/url-files/download.ts'
 import { refusal } from '../world.ts'
 import { serve, type TestServer } from './server.ts'
 

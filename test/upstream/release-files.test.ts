@@ -5,7 +5,7 @@ import { afterEach, describe, expect, test } from 'vitest'
 import { nodeHasher } from '../../src/runtime/hasher-node.ts'
 import { nodeTransport } from '../../src/store/http/transport-node.ts'
 import { hashInto } from '../../src/store/streams.ts'
-import { sharedFolder, urlSource } from '../../src/upstreams/release-files.ts'
+import { sharedFolder, urlSource } from '../../src/url-files/release-files.ts'
 import { refusal } from '../world.ts'
 import { serve, type TestServer } from './server.ts'
 

@@ -7,7 +7,7 @@ import { notice } from '../../cli/terminal.ts'
 import { tap } from '../../kernel/streams.ts'
 import { fileSource } from '../../runtime/files.ts'
 import { transport } from '../../runtime/transport.ts'
-import { isUrl, urlSource } from '../../upstreams/release-files.ts'
+import { isUrl, urlSource } from '../../url-files/release-files.ts'
 import type { Source } from '../publish.ts'
 
 export type Sources = readonly [Source, ...Source[]]

@@ -29,7 +29,10 @@ interface AdoptOptions extends Options, PlacingOptions, AdoptFlags {
 export function adoptCommand(): Command {
   const about = "publish an upstream's newest release under your own release key"
   return placing(command('adopt', about, [...writeFlags, ...endpointFlags, 'app', 'upstreamRoot']))
-    .argument('<upstream>', 'a Platte, as a URL or as --store takes it; or omaha:URL, gupdate:URL, omaha-json:URL')
+    .argument(
+      '<upstream>',
+      'a Platte, as a URL or as --store takes it; or omaha:URL, gupdate:URL, omaha-json:URL, fcos:URL',
+    )
     .argument(
       '[app/channel]',
       'of a Platte: the channel there, such as e96281a6-d1af-4bde-9a0a-97b76e56dc57/stable',
@@ -43,7 +46,10 @@ export function adoptCommand(): Command {
       'of another server: copy them, or reference them at their URLs',
       oneOf(['copy', 'reference']),
     )
-    .option('--releases-json <place>', "of omaha: Flatcar's or CoreOS's list of releases: components, notes and CVEs")
+    .option(
+      '--releases-json <place>',
+      "of omaha: Flatcar's or CoreOS's list of releases: components, notes and CVEs; of fcos: where releases.json is",
+    )
     .option('--after <duration>', 'how old a release must be, such as 7d', parseDuration)
     .option('--ramp-over <duration>', 'ramp it from 0 to 100 % over this time, such as 48h', parseDuration)
     .option('--held', 'of another server: withhold a new release until `platte withdraw VERSION --undo`')

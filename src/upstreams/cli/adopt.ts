@@ -12,6 +12,7 @@ import { openEndpoint } from '../../cli/registered.ts'
 import { warn } from '../../cli/terminal.ts'
 import { packageFolder } from '../../documents/paths.ts'
 import { detailsIn, maxReleasesBytes } from '../../documents/releases-json.ts'
+import { systemClock } from '../../kernel/clock.ts'
 import { PlatteError } from '../../kernel/errors.ts'
 import { defined } from '../../kernel/json.ts'
 import { isImage } from '../../release/channel.ts'
@@ -20,7 +21,7 @@ import { nodeHasher } from '../../runtime/hasher-node.ts'
 import { openStore } from '../../runtime/store.ts'
 import { transport } from '../../runtime/transport.ts'
 import { adoptOffer, planOffer, readPackages, withWarnings } from '../adopt.ts'
-import { openUpstream } from '../kinds.ts'
+import { chosenOf, isStream, openUpstream } from '../kinds.ts'
 import type { Adoption, Found } from '../look-up.ts'
 import type { Upstream } from '../offer.ts'
 
@@ -45,21 +46,23 @@ type AdoptOptions = Options & PlacingOptions & AdoptFlags
 
 /** @param from what only a Platte has. */
 export async function adoptThere(place: string, from: ChannelRef | undefined, options: AdoptOptions): Promise<void> {
-  const { channel, boards } = options
-  if (from || channel === undefined || boards === undefined || options.floor)
+  if (from || options.floor)
     throw new PlatteError(
       'usage',
-      from
-        ? 'such a server has no APP/CHANNEL: name the app with --app'
-        : options.floor
-          ? '--floor: its floors come with it'
-          : '--channel and --boards are missing',
+      from ? 'such a server has no APP/CHANNEL: name the app with --app' : '--floor: its floors come with it',
       {
-        hint: `platte adopt ${place} --channel stable --boards ${place.startsWith('omaha:') ? 'amd64-usr,arm64-usr' : 'any'} --as prod`,
+        hint: hintOf(place),
       },
     )
-  const upstream = openUpstream(place, { transport })
-  const adoption = await adoptionOf(options, { channel, boards })
+  const isList = isStream(place)
+  const upstream = openUpstream(place, {
+    transport,
+    now: systemClock(),
+    releasesJson: isList ? options.releasesJson : undefined,
+  })
+  const there = await chosenOf(upstream, { ...options, hint: hintOf(place) })
+  const { releasesJson: _, ...others } = options
+  const adoption = await adoptionOf(isList ? others : options, there)
   const endpoint = await openEndpoint(options)
   if (endpoint) {
     const { result, refused } = await adoptByEndpoint(endpoint, upstream, adoption, options)
@@ -75,6 +78,11 @@ export async function adoptThere(place: string, from: ChannelRef | undefined, op
     return { planned: found.planned, commit: () => adoptOffer(store, upstream, found, bar.add).finally(bar.end) }
   })
   requireAll(refused)
+}
+
+function hintOf(place: string): string {
+  if (isStream(place)) return `platte adopt ${place} --as stable`
+  return `platte adopt ${place} --channel stable --boards ${place.startsWith('omaha:') ? 'amd64-usr,arm64-usr' : 'any'} --as prod`
 }
 
 /** @throws PlatteError('refused') after the other boards were adopted. */

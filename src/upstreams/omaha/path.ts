@@ -1,7 +1,7 @@
 /** Walks the path of releases that an Omaha server leads a machine of one board: its floors, and at last its newest. */
 import { PlatteError } from '../../kernel/errors.ts'
 import { isSameVersion, newestFirst } from '../../release/version.ts'
-import type { OfferedRelease, Upstream, Wanted } from '../offer.ts'
+import type { OfferedFiles, Upstream, Wanted } from '../offer.ts'
 import type { AnsweredManifest, OmahaAnswer } from './answer.ts'
 import { type Asker, askOmaha, nothing } from './ask.ts'
 
@@ -14,7 +14,7 @@ type Asking = Pick<Upstream, 'from' | 'transport'>
  * Asks as a syncer; where the server offers a syncer nothing, as a machine.
  * @throws PlatteError as `askOmaha`; 'refused' for a status that is an error; 'bad-document' for a path that is too long.
  */
-export async function walkPath(upstream: Asking, wanted: Wanted): Promise<readonly OfferedRelease[]> {
+export async function walkPath(upstream: Asking, wanted: Wanted): Promise<readonly OfferedFiles[]> {
   const first = await ask(upstream, wanted, 'syncer', nothing)
   if (first.status === 'ok') return walk(upstream, wanted, 'syncer', first)
   // A Platte offers a syncer what every machine gets, and a machine perhaps more.
@@ -46,8 +46,8 @@ const hints: readonly (readonly [status: RegExp, hint: string])[] = [
 ]
 
 async function walk(upstream: Asking, wanted: Wanted, role: Asker['role'], first: OmahaAnswer) {
-  const found: OfferedRelease[] = []
-  let newest: OfferedRelease | undefined
+  const found: OfferedFiles[] = []
+  let newest: OfferedFiles | undefined
   let answer = first
   for (let version = nothing; answer.status === 'ok'; answer = await ask(upstream, wanted, role, version)) {
     const steps = risingFrom(version, answer.manifests)
@@ -66,7 +66,7 @@ async function walk(upstream: Asking, wanted: Wanted, role: Asker['role'], first
     version = found.at(-1)?.version ?? version
   }
   const isLacking = newest && found.every(({ version }) => !isSameVersion(version, newest?.version ?? ''))
-  return [...found, ...(newest && isLacking ? [newest] : [])].map(({ floor, ...one }, i, all): OfferedRelease => {
+  return [...found, ...(newest && isLacking ? [newest] : [])].map(({ floor, ...one }, i, all): OfferedFiles => {
     // A machine is led to a release before the newest only where it must pass through it.
     const why = i < all.length - 1 ? (floor ?? 'a floor of the upstream') : floor
     return { ...one, floor: why }
