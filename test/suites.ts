@@ -19,6 +19,7 @@ export const unit: readonly string[] = [
 /** Every benchmark, whole builds (`npm run check` deletes rooms, too), deployments, second runtimes of a suite, every fault of every write. */
 export const long: readonly string[] = [
   'bench/rows.test.ts',
+  'bench/soak.test.ts',
   'deletion/rooms.test.ts',
   'formats/formats.test.ts',
   'infra/systemd.test.ts',

@@ -32,8 +32,14 @@ export function checksOf(path: string, machines: number): () => () => Buffer {
 /**
  * Posts on one connection for as long as `next` has something to post, the next one when the last is answered.
  * A connection that the server ends behind its answer is made anew. Any other answer than 200 ends this process, loudly.
+ * @param wait calls back when the next one may be posted.
  */
-export function askForever(port: number, next: () => Buffer | undefined, onAnswer: () => void = () => {}): void {
+export function askForever(
+  port: number,
+  next: () => Buffer | undefined,
+  onAnswer: () => void = () => {},
+  wait: (post: () => void) => void = (post) => post(),
+): void {
   const socket = connect(port, '127.0.0.1')
   let answer = { missing: 0, closes: false }
   let isOver = false
@@ -44,19 +50,19 @@ export function askForever(port: number, next: () => Buffer | undefined, onAnswe
     else socket.destroy()
   }
   socket.setNoDelay(true)
-  socket.on('connect', post)
+  socket.on('connect', () => wait(post))
   socket.on('error', (error) => {
     throw error
   })
   socket.on('close', () => {
-    if (!isOver) askForever(port, next, onAnswer)
+    if (!isOver) askForever(port, next, onAnswer, wait)
   })
   socket.on('data', (chunk) => {
     if (answer.missing === 0) answer = readHead(chunk)
     answer.missing -= chunk.length
     if (answer.missing > 0) return
     onAnswer()
-    if (!answer.closes) post()
+    if (!answer.closes) wait(post)
   })
 }
 

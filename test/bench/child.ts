@@ -1,12 +1,15 @@
 /** Child processes that send what they found as messages. */
 import { type ForkOptions, fork } from 'node:child_process'
 import { once } from 'node:events'
+import type { Readable } from 'node:stream'
 import { denoBinary } from '../runtimes/start-deno.ts'
 
 export interface Child {
   /** The next message; rejects where the process ends without one. */
   next<T>(): Promise<T>
   send(message: string): void
+  /** `null` unless it is a pipe. */
+  readonly stdout: Readable | null
   stop(): Promise<void>
 }
 
@@ -18,7 +21,7 @@ const runtimes: Readonly<Record<Runtime, ForkOptions>> = {
 }
 
 interface ChildOptions {
-  readonly stdout?: 'ignore' | number
+  readonly stdout?: 'ignore' | 'pipe' | number
   readonly runtime?: Runtime
   /** Besides what this process has. */
   readonly env?: NodeJS.ProcessEnv
@@ -46,6 +49,7 @@ export function startChild(
       return message as T
     },
     send: (message) => void child.send(message),
+    stdout: child.stdout,
     stop: async () => {
       child.kill('SIGKILL')
       await ended
