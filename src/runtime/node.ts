@@ -120,7 +120,7 @@ function answerCheck(core: CheckCore, request: IncomingMessage, response: Server
 /** A client that disconnected gets no answer: writing to it would emit an error event. */
 function send(response: ServerResponse, { status, headers, body }: CheckAnswer): void {
   if (response.destroyed) return
-  response.writeHead(status, { ...headers, 'content-length': Buffer.byteLength(body) }).end(body)
+  response.writeHead(status, { ...headers, 'Content-Length': Buffer.byteLength(body) }).end(body)
 }
 
 /**
