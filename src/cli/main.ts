@@ -22,4 +22,5 @@ else if (['-h', '--help'].includes(first) || (first === 'help' && others.length 
   void Promise.all([import('./overview.ts'), import('./commands.ts')]).then(([{ overview }, { names }]) =>
     print(overview(names)),
   )
+else if (first === 'serve' && others.length === 0) void import('./serve.ts').then(({ serve }) => serve())
 else void import('./run.ts').then(({ run }) => run(first === 'help' ? [...others, '--help'] : words))

@@ -1,22 +1,14 @@
 /** Runs one command, and turns failures into exit codes. */
 import { styleText } from 'node:util'
 import { Command, CommanderError, type Option } from 'commander'
-import { type ErrorCode, PlatteError } from '../kernel/errors.ts'
+import { closest, distance } from 'fastest-levenshtein'
+import { PlatteError } from '../kernel/errors.ts'
 import { loadCommand, names, registered } from './commands.ts'
 import { examplesOf } from './examples.ts'
+import { fail } from './exit-code.ts'
 import { exitCodeLines } from './overview.ts'
 import { registerForCommands } from './registered.ts'
-import { noticeError, readMode, showText } from './terminal.ts'
-
-/** 0 done, 1 failed, 2 usage, 3 refused by policy, 4 credentials, 5 verification failed. */
-const exitCodes: Readonly<Record<ErrorCode, 1 | 2 | 3 | 4 | 5>> = {
-  ...{ 'bad-request': 1, 'too-large': 1, 'unsupported-encoding': 1, 'store-unavailable': 1, 'issuer-unavailable': 1 },
-  ...{ usage: 2, configuration: 2 },
-  ...{ refused: 3, conflict: 3 },
-  ...{ credentials: 4, forbidden: 4, unauthorized: 4 },
-  ...{ 'bad-document': 5, 'bad-signature': 5, expired: 5, 'from-the-future': 5 },
-  ...{ rollback: 5, fork: 5, mismatch: 5, missing: 5 },
-}
+import { readMode, showText } from './terminal.ts'
 
 /** @param words what follows `platte`; the first is a command. A failure sets the exit code of the process. */
 export async function run(words: readonly string[]): Promise<void> {
@@ -25,19 +17,18 @@ export async function run(words: readonly string[]): Promise<void> {
   try {
     const [word = ''] = words
     const program = new Command('platte').enablePositionalOptions().helpCommand(false).exitOverride()
-    program.addCommand(prepared((await loadCommand(word)) ?? (await unknown(word)), 'platte'))
+    program.addCommand(prepared((await loadCommand(word)) ?? unknown(word), 'platte'))
     await program.parseAsync(words, { from: 'user' })
   } catch (error) {
-    const code = fail(error)
+    const code = error instanceof CommanderError ? (error.exitCode === 0 ? 0 : 2) : fail(error)
     // There, 2 means that something would change.
     process.exitCode = words.includes('--detailed-exitcode') ? Math.min(code, 1) : code
   }
 }
 
-async function unknown(word: string): Promise<never> {
+function unknown(word: string): never {
   if (word.startsWith('-'))
     throw new PlatteError('usage', `unknown option '${word}'`, { hint: 'options follow the command: platte --help' })
-  const { closest, distance } = (await import('fastest-levenshtein')).default
   const near = closest(word, names)
   const isNear = distance(word, near) <= Math.min(2, word.length / 2)
   throw new PlatteError('usage', `unknown command '${word}'`, {
@@ -120,9 +111,3 @@ const missingOf = (one: Command): readonly string[] =>
   one.options
     .filter((option) => option.mandatory && one.getOptionValue(option.attributeName()) === undefined)
     .map(({ flags }) => flags)
-
-function fail(error: unknown): number {
-  if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : 2
-  noticeError(error)
-  return error instanceof PlatteError ? exitCodes[error.code] : 1
-}

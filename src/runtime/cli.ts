@@ -14,40 +14,19 @@ import {
   openingWith,
   serverFlags,
 } from '../cli/options.ts'
+import { noticeUrl, serveUntilStopped } from '../cli/serve.ts'
 import { notice, warn } from '../cli/terminal.ts'
-import { jsonLogTo, startServer } from './node.ts'
 import { readSettings } from './settings.ts'
 import { openPublishing, openServing } from './store.ts'
 
 export const serveCommand = (): Command =>
   command('serve', 'answer update checks and serve packages', serverFlags).action((options: Options) =>
-    serveUntilStopped(options, (url) => notice(`listening on ${url}/v1/update/`)),
+    serveUntilStopped((log) => openServingOf(options, log, ['host']), noticeUrl),
   )
 
 const openServingOf = openingWith((settings, options, log) =>
   openServing(settings, environmentOf(options), log, { ask: askSecret, isNamed: options.releaseKey !== undefined }),
 )
-
-/**
- * Runs a server with one JSON log line a check on stdout; ends gracefully on SIGTERM and SIGINT.
- * @param onReady called with the URL that it listens on.
- */
-async function serveUntilStopped(options: Options, onReady: (url: string) => void): Promise<void> {
-  const log = jsonLogTo(process.stdout)
-  const { store, settings } = await openServingOf(options, log, ['host'])
-  const running = await startServer(settings, store)
-  // Before onReady: a caller may stop it at once.
-  const stopped = new Promise<string>((resolve) => {
-    for (const name of ['SIGTERM', 'SIGINT'] as const) process.once(name, () => resolve(name))
-  })
-  onReady(running.url)
-  const signal = await stopped
-  notice(`${signal}: finishing running requests`)
-  await running.stop()
-  log.flush()
-  // A log without a reader must not keep the process.
-  setTimeout(() => process.exit(0), 1000).unref()
-}
 
 /** Flatcar Container Linux. */
 const app = 'e96281a6-d1af-4bde-9a0a-97b76e56dc57'
@@ -60,7 +39,10 @@ export function startCommand(): Command {
     .action(async (options: Options & { dir: string }) => {
       const pin = await prepare(options.dir)
       const given = { ...options, store: storeOf(options.dir), root: pin, keys: join(options.dir, 'keys'), app }
-      await serveUntilStopped(given, (url) => welcome(url, options.dir))
+      await serveUntilStopped(
+        (log) => openServingOf(given, log, ['host']),
+        (url) => welcome(url, options.dir),
+      )
     })
 }
 

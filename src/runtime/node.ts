@@ -4,7 +4,6 @@
  */
 import type { IncomingMessage, RequestListener, Server, ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
-import { promisify } from 'node:util'
 import type { Publisher } from '../channels/publish.ts'
 import type { CheckAnswer, CheckCore } from '../checks/answer.ts'
 import { updatePaths } from '../checks/http-updates.ts'
@@ -129,5 +128,8 @@ function send(response: ServerResponse, { status, headers, body }: CheckAnswer):
  */
 export function jsonLogTo(stream: NodeJS.WritableStream) {
   stream.on('error', () => {})
-  return jsonLog(promisify((lines: string, done: (error?: Error | null) => void) => void stream.write(lines, done)))
+  return jsonLog(
+    (lines) =>
+      new Promise<void>((resolve, reject) => void stream.write(lines, (error) => (error ? reject(error) : resolve()))),
+  )
 }

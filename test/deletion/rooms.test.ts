@@ -16,7 +16,8 @@ const run = promisify(execFile)
 /** A copy without some rooms; its sources live where node_modules are found. */
 function without(rooms: readonly string[]): { readonly dir: string; readonly lines: number } {
   const dir = join(root, rooms.join('-'))
-  for (const one of ['src', 'package.json', 'tsconfig.json']) cpSync(one, join(dir, one), { recursive: true })
+  for (const one of ['src', 'package.json', 'tsconfig.json', 'infra/release'])
+    cpSync(one, join(dir, one), { recursive: true })
   symlinkSync(join(process.cwd(), 'node_modules'), join(dir, 'node_modules'))
   for (const room of rooms) rmSync(join(dir, 'src', room), { recursive: true })
   const registering = readdirSync(join(dir, 'src/runtime'), { recursive: true, encoding: 'utf8' })
