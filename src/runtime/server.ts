@@ -13,12 +13,11 @@ import { fleetFeature } from '../fleet/feature.ts'
 import { fleetSiteFeature } from '../fleet-site/feature.ts'
 import { guardFeature } from '../guard/feature.ts'
 import { messageOf, PlatteError } from '../kernel/errors.ts'
-import { describeError } from '../kernel/log.ts'
+import { describeError, type LogEntry } from '../kernel/log.ts'
 import { lockHooksFeature } from '../lock-gates/hooks-feature.ts'
 import { locksSiteFeature } from '../locks-site/feature.ts'
 import { metricsFeature } from '../metrics/feature.ts'
 import { openapiFeature } from '../openapi/feature.ts'
-import { markFile } from '../store/folder/high-water-mark.ts'
 import { upstreamsFeature } from '../upstreams/feature.ts'
 import { webhookFeature } from '../webhook/feature.ts'
 import { type Features, openFeatures, refreshEveryMs, runLog, servingWith } from './compose.ts'
@@ -94,10 +93,10 @@ export async function serveWith(
   opened: Publisher,
 ): Promise<Running> {
   // Where the store is not trusted, a file remembers its newest catalog.
-  const publisher = { ...opened, ...(settings.mark !== undefined && { mark: markFile(settings.mark) }) }
-  await checkPin(publisher)
+  const mark = settings.mark && (await import('../store/folder/high-water-mark.ts')).markFile(settings.mark)
+  const publisher = { ...opened, ...(mark && { mark }) }
   const cache = newCatalogCache()
-  await reload(cache, publisher)
+  await readFirst(cache, publisher)
   const { packages, newHasher } = publisher
   const extensions = await openFeatures(serverFeatures, settings, {
     ...{ cache, reader: publisher, packages, random: publisher.random, newHasher, transport },
@@ -132,12 +131,20 @@ export const cannotListen = ({ host, port }: Address, isTaken: boolean, cause: u
     cause,
   })
 
-/** A wrong pin must not start. A bucket that is down may: checks get `noupdate` until it is back. */
-const checkPin = (publisher: Publisher) =>
-  loadPinnedRoot(publisher).catch((error: unknown) => {
+/**
+ * Reads the root of the pin and, in the same round trip, what checks need. A wrong pin must not start, and is all that is
+ * logged then. A bucket that is down may: checks get `noupdate` until it is back.
+ */
+async function readFirst(cache: CatalogCache, publisher: Publisher): Promise<void> {
+  const lines: LogEntry[] = []
+  const reading = reload(cache, { ...publisher, log: (line) => void lines.push(line) })
+  await loadPinnedRoot(publisher).catch((error: unknown) => {
     if (!(error instanceof PlatteError && error.code === 'store-unavailable')) throw error
     publisher.log({ level: 'error', event: 'catalog', ...describeError(error) })
   })
+  await reading
+  for (const line of lines) publisher.log(line)
+}
 
 /** One run at a time: runs against a slow store must not pile up and race for the catalog. */
 async function keepFresh(publisher: Publisher, cache: CatalogCache, extensions: readonly Extension[]) {

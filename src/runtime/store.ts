@@ -15,10 +15,9 @@ import { folderPackages } from '../store/folder/packages.ts'
 import type { Packages } from '../store/packages.ts'
 import type { Uploads } from '../store/uploads.ts'
 import { nodeHasher } from './hasher-node.ts'
-import { loadOnlineKeys } from './keys.ts'
 import type { OverlaySource, S3Setting, StoreSetting } from './own-settings.ts'
-import { type Ask, keyAccess } from './passphrase.ts'
-import { type SettingsWith, settingRows } from './settings.ts'
+import { type Ask, type KeyAccess, keyAccess } from './passphrase.ts'
+import { type Settings, type SettingsWith, settingRows } from './settings.ts'
 import { readTextFile } from './text-file.ts'
 import { transport } from './transport.ts'
 
@@ -76,13 +75,16 @@ export const openPublishing = async (
   { ask, roles }: { readonly ask?: Ask; readonly roles?: readonly RoleName[] } = {},
 ): Promise<Publisher> => ({
   ...(await openReading(settings, log)),
-  ...(await loadOnlineKeys(
-    settings,
-    keyAccess(() => settings, env, ask),
-    roles,
-  )),
+  ...(await loadKeys(settings, roles, () => keyAccess(() => settings, env, ask))),
   operator: settings.operator,
 })
+
+/** What reads keys is loaded only where settings name some. */
+async function loadKeys(settings: Settings, roles: readonly RoleName[] | undefined, access: () => KeyAccess) {
+  const { keysDir, releaseKey, timestampKey } = settings
+  if (!keysDir && !releaseKey && !timestampKey) return { release: [], timestamp: [] }
+  return (await import('./keys.ts')).loadOnlineKeys(settings, access(), roles)
+}
 
 /**
  * Opens the store with the keys that a server uses: the release key only where it publishes, or where a flag names it.
