@@ -1,6 +1,6 @@
 /** The schema of each command that changes a channel, for the command line and the publish function. */
 import * as v from 'valibot'
-import { packageList } from '../documents/board.ts'
+import { image, packageList } from '../documents/board.ts'
 import * as stored from '../documents/channel.ts'
 import * as field from '../documents/fields.ts'
 
@@ -89,12 +89,13 @@ const adopted = v.strictObject({
 export const commands = {
   publish: v.pipe(
     placed({
-      ...{ ...release, board: field.boardName, packages: packageList },
+      ...{ ...release, board: field.boardName, packages: maybe(packageList), image: maybe(image) },
       ...{ components: maybe(stored.components), cves: maybe(stored.cves) },
       notes: maybe(v.pipe(v.string(), v.maxLength(maxNotesLength))),
       ...{ rampOver: duration, create: maybe(v.boolean()), createBoard: flag, raw: flag, replace: flag },
       ...{ ignoreHolds: flag, held: maybe(field.reason), from: maybe(field.instant) },
     }),
+    v.check((command) => count(command, ['packages', 'image']) === 1, 'give one of packages, image'),
     v.check((command) => count(command, ['held', 'floor']) < 2, heldFloor),
   ),
   adopt: v.strictObject({

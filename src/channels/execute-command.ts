@@ -6,7 +6,7 @@ import { durationMs } from '../documents/fields.ts'
 import { defined } from '../kernel/json.ts'
 import { requirePayloadKey } from '../payload/keys.ts'
 import { findRelease, refusal, sameJson, withFollowed } from '../release/add-release.ts'
-import type { Channel, Conditions, Hold, RampStep, Release, Window } from '../release/channel.ts'
+import type { BoardContent, Channel, Conditions, Hold, RampStep, Release, Window } from '../release/channel.ts'
 import * as edit from '../release/edits.ts'
 import { isSameVersion } from '../release/version.ts'
 import { adoptEdit } from './adopt-edit.ts'
@@ -208,9 +208,12 @@ export function draftCommand(reader: StoreReader, command: ChannelCommand, signi
 }
 
 function storedOrder(command: CommandOf<'publish'>, at: number): StoredOrder {
-  const { action: _, notes, rampOver: over, create = false, ...order } = command
+  const { action: _, packages: __, image: ___, notes, rampOver: over, create = false, ...order } = command
   const bytes = notes === undefined ? undefined : new TextEncoder().encode(notes)
-  const packages = withOptional(order.packages)
   const start = order.from === undefined ? at : Date.parse(order.from)
-  return { ...order, create, packages, ...defined({ notes: bytes, ramp: risingOver(over, start) }) }
+  return { ...order, create, content: published(command), ...defined({ notes: bytes, ramp: risingOver(over, start) }) }
 }
+
+/** What a board gets. */
+export const published = ({ packages, image }: CommandOf<'publish'>): BoardContent =>
+  packages ? { codebases: [], packages: withOptional(packages) } : { ...image }

@@ -7,7 +7,14 @@ import { defined } from '../kernel/json.ts'
 import { pumpReusing, tap } from '../kernel/streams.ts'
 import { judged } from '../payload/check.ts'
 import { boardOf, findRelease } from '../release/add-release.ts'
-import type { BoardPackages, Package } from '../release/channel.ts'
+import {
+  type BoardContent,
+  type BoardPackages,
+  filesOf,
+  type Image,
+  isImage,
+  type Package,
+} from '../release/channel.ts'
 import type { Change } from '../release/diff.ts'
 import { isHoldOf } from '../release/edits.ts'
 import type { StagedPackage } from '../store/packages.ts'
@@ -31,8 +38,8 @@ export type Source = Partial<Digests> &
   Pick<Package, 'install' | 'patch'> &
   Readonly<{ name: string; size: number; open(): ReadableStream<Uint8Array> }>
 
-/** The OS package first. */
-export type PublishOrder = ReleaseOrder & { readonly sources: readonly [Source, ...Source[]] }
+/** The OS package first; or an image in place of files. */
+export type PublishOrder = ReleaseOrder & { readonly sources: readonly Source[]; readonly image?: Image }
 
 type Staging = Pick<Judging, 'packages' | 'newHasher'>
 
@@ -48,6 +55,8 @@ export interface PublishResult
   /** `false`: offered after the next refresh, because the timestamp key was not at hand. */
   readonly offered: boolean
   readonly packages: readonly Package[]
+  /** In place of packages. */
+  readonly image?: Image
   /** Why nobody is offered it yet. */
   readonly withheld?: string
   /** Of a plan. */
@@ -67,15 +76,15 @@ export async function publish(
   const staged = await (order.codebases ? hashAll : hashAndStage)(publisher, sources, onBytes)
   const kept = new Set<StagedPackage>()
   try {
-    const packages = describe(order.sources, staged)
-    const planned = await planRelease(publisher, { ...order, packages }, signing)
-    await checkPlanned(publisher, { ...order, packages }, planned, true)
+    const content = contentOf(order, staged)
+    const planned = await planRelease(publisher, { ...order, content }, signing)
+    await checkPlanned(publisher, { ...order, content }, planned, true)
     if (planned.manifest) checkKeys(publisher, planned.state.catalog)
     for (const [i, one] of staged.entries()) {
       await one.keep(planned.packages[i] ?? '')
       kept.add(one)
     }
-    return publishResult(await commit(publisher, planned, signing.seal), packages, withheldBy(planned, order))
+    return publishResult(await commit(publisher, planned, signing.seal), content, withheldBy(planned, order))
   } finally {
     await Promise.all(staged.filter((one) => !kept.has(one)).map((one) => one.discard()))
   }
@@ -91,10 +100,10 @@ export async function planPublish(
   const hashed: Hashed[] = []
   for (const source of guarded(publisher, order, state))
     hashed.push(await digestsOf(source, publisher.newHasher, onBytes))
-  const packages = describe(order.sources, hashed)
-  const planned = await planRelease(publisher, { ...order, packages })
-  await checkPlanned(publisher, { ...order, packages }, planned, true)
-  return publishResult(await preview(publisher, planned), packages, withheldBy(planned, order))
+  const content = contentOf(order, hashed)
+  const planned = await planRelease(publisher, { ...order, content })
+  await checkPlanned(publisher, { ...order, content }, planned, true)
+  return publishResult(await preview(publisher, planned), content, withheldBy(planned, order))
 }
 
 /** Why no machine is offered a board of a version that is in a plan. */
@@ -103,7 +112,10 @@ export function withheldBy({ edited, edit, state }: Plan, { version, board }: Pi
   return (edited && findRelease(edited, version)?.withdrawn?.reason) ?? hold?.reason
 }
 
-export function publishResult(result: EditResult, packages: readonly Package[], withheld?: string): PublishResult {
+const contentOf = ({ image, codebases = [], sources }: PublishOrder, hashed: readonly Hashed[]): BoardContent =>
+  image ?? { codebases, packages: describe(sources, hashed) }
+
+export function publishResult(result: EditResult, content: BoardContent, withheld?: string): PublishResult {
   const { kind, seq, inForce, sha256, signs, changes, warnings, effects, payloadKeys } = result
   const done = kind === 'changed' ? 'published' : kind
   const more = defined({
@@ -114,7 +126,14 @@ export function publishResult(result: EditResult, packages: readonly Package[], 
     withheld,
     ...(signs && { signs, changes }),
   })
-  return { kind: done, seq, offered: inForce, ...more, packages }
+  return {
+    kind: done,
+    seq,
+    offered: inForce,
+    ...more,
+    packages: filesOf(content),
+    ...(isImage(content) && { image: content }),
+  }
 }
 
 /** Refuses what can be refused before a file is read. */
@@ -160,7 +179,7 @@ export const withOptional = ([first, ...others]: BoardPackages['packages']): Boa
 
 /** Other channels that cannot be read are logged as warnings. */
 export async function planRelease(reader: StoreReader, order: StoredOrder, signing: Signing = {}): Promise<Plan> {
-  checkRelease(order, order.packages)
+  checkRelease(order, filesOf(order.content))
   const edit = await releaseEdit(order)
   const planned = await draftChange(reader, edit, signing)
   for (const problem of planned.state.unreadable) reader.log({ level: 'warn', event: 'publish', problem })
@@ -175,9 +194,9 @@ export async function checkPlanned(writer: Publisher, order: StoredOrder, planne
   const { state, manifest, packages: keys } = planned
   if (manifest === undefined) return
   if (isReplaced(state.head?.manifest, order)) await requireUnseen(writer, order)
-  const own = order.codebases ? 0 : order.packages.length
+  const { version, board, content } = order
+  const own = isImage(content) || content.codebases.length > 0 ? 0 : content.packages.length
   await requirePackages(writer, keys.slice(own))
-  const { version, board } = order
   if (!order.raw && !isKnown(state, order)) await judgeAdded(writer, planned, { version, board, isJudged })
 }
 

@@ -2,7 +2,7 @@
 import { checkNewName, isLive, refuseOtherName, unknownChannel } from '../catalog/channels.ts'
 import type { ChannelRef } from '../catalog/read.ts'
 import { type ChannelManifest, checkOrder } from '../documents/channel.ts'
-import { maxNotesBytes, notesKey, packageFolder } from '../documents/paths.ts'
+import { maxNotesBytes, notesKey, servedFolder } from '../documents/paths.ts'
 import { PlatteError } from '../kernel/errors.ts'
 import {
   addRelease,
@@ -15,7 +15,14 @@ import {
   refusal,
   sameJson,
 } from '../release/add-release.ts'
-import { type BoardContent, type BoardPackages, isImage, type Package, type Release } from '../release/channel.ts'
+import {
+  type BoardContent,
+  type BoardPackages,
+  filesOf,
+  isImage,
+  type Package,
+  type Release,
+} from '../release/channel.ts'
 import { isHoldOf, markRelease } from '../release/edits.ts'
 import { type Between, floorsBetween } from '../release/floors-between.ts'
 import { embargo, embargoOf } from '../release/ramp.ts'
@@ -58,7 +65,7 @@ export interface ReleaseOrder extends ChannelRef, Pick<Release, 'version' | 'com
   readonly codebases?: BoardPackages['codebases'] | undefined
 }
 
-export type StoredOrder = ReleaseOrder & Pick<BoardPackages, 'packages'>
+export type StoredOrder = ReleaseOrder & { readonly content: BoardContent }
 
 export function checkRelease(order: ReleaseOrder, files: readonly Pick<Package, 'name' | 'size'>[]): void {
   checkOrder({ ...order, files })
@@ -126,21 +133,21 @@ function distance(a: string, b: string): number {
 /** Whether an order puts other bytes in the place of known ones. */
 export function isReplaced(
   current: ChannelManifest | undefined,
-  { version, board, packages, replace }: StoredOrder,
+  { version, board, content, replace }: StoredOrder,
 ): boolean {
   const known = loadedBoard(current && findRelease(current, version), board)
-  return replace === true && known !== undefined && !isSameContent(known, { codebases: [], packages })
+  return replace === true && known !== undefined && !isSameContent(known, content)
 }
 
 /** A version means the same bytes in every channel of the app. */
 export async function releaseEdit(order: StoredOrder): Promise<ManifestEdit> {
-  const { app, channel, board, packages, components, create, codebases = [] } = order
+  const { app, channel, board, content, components, create } = order
   const notes = order.notes && { sha256: await sha256Hex(order.notes), size: order.notes.length }
   // A known version keeps its spelling: it names the folder of the packages.
   const versionIn = (current: ChannelManifest | undefined): string =>
     (current && findRelease(current, order.version)?.version) ?? order.version
   const cves = order.cves && [...new Set(order.cves)]
-  const addition = { board, packages: { codebases, packages }, components, cves, notes }
+  const addition = { board, packages: content, components, cves, notes }
   return {
     ref: { app, channel },
     create,
@@ -169,8 +176,8 @@ export async function releaseEdit(order: StoredOrder): Promise<ManifestEdit> {
       return marksOf(current, alike, order)
     },
     packages: ({ head }, edited) => {
-      const folder = packageFolder({ app, version: versionIn(head?.manifest), board }, packages)
-      const own = codebases.length > 0 ? [] : packages.map(({ name }) => folder + name)
+      const folder = servedFolder({ app, version: versionIn(head?.manifest), board }, content)
+      const own = folder === undefined ? [] : filesOf(content).map(({ name }) => folder + name)
       const others = edited.releases.filter((one) => !isSameVersion(one.version, order.version))
       return [...own, ...packagesIn({ ...edited, releases: others }, head?.manifest)]
     },
@@ -179,8 +186,8 @@ export async function releaseEdit(order: StoredOrder): Promise<ManifestEdit> {
 }
 
 /** Machines that were offered a release may still be reading its packages where they are. */
-function checkSamePlace(known: BoardContent | undefined, { version, board, codebases = [] }: StoredOrder): void {
-  if (known === undefined || isImage(known) || sameJson(known.codebases, codebases)) return
+function checkSamePlace(known: BoardContent | undefined, { version, board, content }: StoredOrder): void {
+  if (known === undefined || isImage(known) || isImage(content) || sameJson(known.codebases, content.codebases)) return
   const [there] = known.codebases
   throw refusal(
     `${version} for ${board} is already published with its packages ${there ? `at ${there}` : 'in this store'}`,

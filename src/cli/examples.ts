@@ -21,6 +21,8 @@ export const examples: Readonly<Record<string, readonly string[]>> = {
     '       --version 4152.2.0 --board amd64-usr --create',
     'platte publish https://update.example.org/4152.2.0/update.gz oem-azure.gz \\',
     '       --channel beta --version 4152.2.0 --board amd64-usr --ramp-over 48h',
+    'platte publish --oci quay.io/fedora/fedora-coreos@sha256:… \\',
+    '       --channel next --version 44.20260707.1.0 --board x86_64',
   ],
   promote: ['platte promote 4152.2.0 --from alpha --to beta --ramp-over 48h'],
   adopt: [

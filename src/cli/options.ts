@@ -131,6 +131,7 @@ const fieldNames: Readonly<Record<string, string>> = {
     'cadence.every': 'cadence',
     files: 'file',
     packages: 'file',
+    checksum: 'ostreeChecksum',
   },
   ...{ 'target.from': 'running', 'target.oem.only': 'oem', 'target.oem.not': 'notOem' },
   ...{ 'target.machines.allow': 'allowMachines', 'target.machines.deny': 'denyMachines' },

@@ -6,7 +6,7 @@ import { rampProblem } from '../release/ramp.ts'
 import { rangeProblem } from '../release/target.ts'
 import { compareVersions, parseVersion } from '../release/version.ts'
 import { windowProblem } from '../release/window.ts'
-import { boardContent, codebase, haveDistinctNames, install, packageSet } from './board.ts'
+import { boardContent, codebase, haveDistinctNames, image, install, packageSet } from './board.ts'
 import * as field from './fields.ts'
 
 export const maxChannelBytes = 1024 * 1024
@@ -174,6 +174,7 @@ const order = v.object({
   components: v.exactOptional(components),
   cves: v.exactOptional(cves),
   codebases: v.exactOptional(v.array(codebase)),
+  image: v.exactOptional(image),
   files: v.pipe(
     v.array(
       v.object({

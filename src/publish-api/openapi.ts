@@ -14,7 +14,7 @@ import {
   type Operation,
   type Parameter,
 } from '../checks/described.ts'
-import { packageList } from '../documents/board.ts'
+import { image, packageList } from '../documents/board.ts'
 import { payloadKeys } from '../documents/channel.ts'
 import * as field from '../documents/fields.ts'
 import type { ProblemCode } from '../http/problem.ts'
@@ -52,7 +52,8 @@ const published = v.strictObject({
   kind: v.picklist(['published', 'unchanged', 'dry-run']),
   offered: v.boolean(),
   withheld: maybe(v.string()),
-  packages: packageList,
+  packages: v.array(packageList.rest),
+  image: maybe(image),
   ...changed,
 } satisfies Entries<PublishResult>)
 

@@ -5,14 +5,15 @@ import { encode, loadForWriting, type StoreWriter } from '../catalog/read.ts'
 import { newPackages } from '../channels/adopt-edit.ts'
 import { type Action, type ChannelCommand, changedBy, readCommand } from '../channels/commands.ts'
 import { commit, preview } from '../channels/commit.ts'
-import { planCommand } from '../channels/execute-command.ts'
+import { planCommand, published } from '../channels/execute-command.ts'
 import { judgeAdded } from '../channels/payload.ts'
 import type { Plan } from '../channels/plan.ts'
-import { type Publisher, publishResult, withheldBy, withOptional } from '../channels/publish.ts'
+import { type Publisher, publishResult, withheldBy } from '../channels/publish.ts'
 import * as field from '../documents/fields.ts'
 import { markKey } from '../documents/paths.ts'
 import { PlatteError } from '../kernel/errors.ts'
 import { isoText } from '../kernel/format.ts'
+import { filesOf } from '../release/channel.ts'
 import { update } from '../store/update.ts'
 import { sha256Hex } from '../trust/digest.ts'
 import { type Authorised, authorise, type VerifiedToken } from './authorise.ts'
@@ -69,7 +70,7 @@ export async function answerCommand({ publisher: own, policy }: PublishFunction,
     const result = isPlan ? await preview(publisher, planned) : await execute(publisher, command, planned, signing.seal)
     publisher.log({ level: 'info', event: 'command', action, app, channel, rule, kind: result.kind, seq: result.seq })
     if (command.action !== 'publish') return { ...result, rule }
-    return { ...publishResult(result, withOptional(command.packages), withheldBy(planned, command)), rule }
+    return { ...publishResult(result, published(command), withheldBy(planned, command)), rule }
   }
   if (isPlan) return work(publisher.clock())
   const digest = await sha256Hex(new Uint8Array([...new TextEncoder().encode(`${action}\0`), ...bytes]))
@@ -115,7 +116,7 @@ async function execute(publisher: Publisher, command: ChannelCommand, planned: P
       hint: 'create a channel with the new name that has the old one as an alias',
     })
   if (command.action === 'publish' && planned.manifest)
-    for (const [i, { size, sha256, sha1 }] of command.packages.entries())
+    for (const [i, { size, sha256, sha1 }] of filesOf(published(command)).entries())
       await requireReceipt(publisher, planned.packages[i] ?? '', { size, sha256, sha1 })
   if (command.action === 'adopt' && planned.manifest)
     for (const { key, codebase, size, sha256, sha1 } of newPackages(planned)) {

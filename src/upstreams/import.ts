@@ -123,8 +123,7 @@ async function publishRelease(
     release,
   )
   if (known) {
-    const { packages, codebases } = known
-    return publishStored(publisher, { ...order, packages, ...(codebases.length > 0 && { codebases }) })
+    return publishStored(publisher, { ...order, content: known })
   }
   const [first, ...extras] = release.files
   const sources = [
@@ -132,7 +131,10 @@ async function publishRelease(
     ...(await Promise.all(extras.map((file) => open(importer, file)))),
   ] as const
   const told = isReference ? undefined : toldOf(sources)
-  if (told) return publishStored(publisher, { ...order, packages: withOptional(packagesOf(told)) }, { told, onBytes })
+  if (told) {
+    const content = { codebases: [], packages: withOptional(packagesOf(told)) }
+    return publishStored(publisher, { ...order, content }, { told, onBytes })
+  }
   await publish(publisher, { ...order, sources, ...(isReference && { codebases: [codebaseOf(first.url)] }) }, onBytes)
 }
 
@@ -158,7 +160,7 @@ async function publishStored(publisher: Publisher, order: StoredOrder, unread?: 
     const check: Fetching['check'] = (body, file, isFirst) =>
       order.raw ? body : judged(body, checkOf(file, isFirst ? 0 : 1, order.version))
     const guarded = told.map((one, i) => ({ ...one, open: () => check(one.open(), one, i === 0) }))
-    await keepTold(publisher, packageFolder(order, order.packages), guarded, { check, onBytes })
+    await keepTold(publisher, packageFolder(order, filesOf(order.content)), guarded, { check, onBytes })
   }
   await checkPlanned(publisher, order, planned, unread !== undefined)
   await commit(publisher, planned)

@@ -40,6 +40,7 @@ function platte(args: readonly string[], env: Record<string, string> = {}): Prom
 }
 
 let endpoint = ''
+let pin = ''
 let server: ReturnType<typeof spawn>
 const job = (): Record<string, string> => ({
   PLATTE_APP: app,
@@ -53,7 +54,7 @@ beforeAll(async () => {
   await new Promise<void>((listening) => tokens.listen(0, '127.0.0.1', listening))
   const store = { PLATTE_STORE: 'file:store', PLATTE_KEYS: 'keys' }
   const { stdout } = await platte(['init', '--root-keys', 'offline'], store)
-  const pin = /PLATTE_ROOT=(\S+)/.exec(stdout)?.[1] ?? ''
+  pin = /PLATTE_ROOT=(\S+)/.exec(stdout)?.[1] ?? ''
   writeFileSync(join(dir, 'policy.json'), JSON.stringify({ v: 1, ...policyFor(issuer) }))
   writeFileSync(join(dir, 'update.gz'), payloadText('a payload'))
   const env = { ...store, PLATTE_ROOT: pin, PLATTE_PUBLISH_POLICY: 'file:policy.json', PORT: '0' }
@@ -134,6 +135,18 @@ test('files at URLs are copied before they are uploaded, and cannot be reference
   const referenced = await platte([...args, '--reference'], job())
   expect([referenced.code, referenced.stderr]).toEqual([2, expect.stringContaining('signs only what it has read')])
   await plain.close()
+})
+
+test('a release without a file needs no upload', async () => {
+  const store = { PLATTE_STORE: 'file:store', PLATTE_KEYS: 'keys', PLATTE_ROOT: pin }
+  const format2 = ['root format 2 --oldest-reader 0.2.0 --out root.json', 'root sign root.json --key offline/root.jwk']
+  for (const words of [...format2, 'root publish root.jws']) await platte(words.split(' '), store)
+  const oci = `quay.io/fedora/fedora-coreos@sha256:${'0'.repeat(64)}`
+  const args = ['publish', '--oci', oci, ...publish.slice(2, -2), 'x86_64', '--create-board', '--json']
+  const dry = await platte([...args, '--dry-run'], job())
+  expect(JSON.parse(dry.stdout)).toMatchObject({ kind: 'dry-run', packages: [], image: { oci } })
+  const done = await platte(args, job())
+  expect(JSON.parse(done.stdout)).toMatchObject({ kind: 'published', packages: [], image: { oci }, rule: 'os-stable' })
 })
 
 test('edits use the endpoint, too', async () => {

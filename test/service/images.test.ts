@@ -1,15 +1,24 @@
 /** Releases without a file: an ostree commit, an image of a registry. Nothing is copied, and nobody is offered a package. */
+import { createWriteStream } from 'node:fs'
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { beforeEach, expect, test } from 'vitest'
 import { inspectStore } from '../../src/catalog/audit.ts'
 import { loadHead } from '../../src/catalog/commit-channel.ts'
 import { loadDetails } from '../../src/catalog/details.ts'
 import { loadForWriting } from '../../src/catalog/read.ts'
+import { planPublish } from '../../src/channels/publish.ts'
 import { checkForUpdate } from '../../src/checks/update-check.ts'
 import { decodeChannel } from '../../src/documents/channel.ts'
 import type { Verified } from '../../src/kernel/verified.ts'
+import { endBundle, exportBundle, importBundle } from '../../src/mirroring/bundle.ts'
+import { mirror } from '../../src/mirroring/mirror.ts'
 import type { Image } from '../../src/release/channel.ts'
-import { execute } from '../changes.ts'
-import { app, bytesOf, newReader, newStore, refusal, type TestStore } from '../world.ts'
+import { nodeHasher } from '../../src/runtime/hasher-node.ts'
+import { execute, promote, pruneChannel } from '../changes.ts'
+import { memoryDocuments, memoryPackages } from '../memory.ts'
+import { app, bytesOf, newReader, newStore, orderOf, publishOne, refusal, type TestStore } from '../world.ts'
 
 const checksum = 'a'.repeat(64)
 const oci = `quay.io/fedora/fedora-coreos@sha256:${'b'.repeat(64)}`
@@ -49,6 +58,36 @@ test('what asks for a package gets none, and why', async () => {
   await adopt('2', { checksum, oci })
   const found = await checkForUpdate(newReader(store), { ...stable, version: '1', board: 'x86_64' })
   expect(found).toMatchObject({ kind: 'no-update', reason: 'no-package' })
+})
+
+test('is published, promoted, mirrored, bundled and pruned: nothing but documents is copied', async () => {
+  const { publisher } = store
+  const image = { checksum, oci }
+  const wanted = { board: 'x86_64', sources: [], image }
+  expect(await publishOne(store, '1', wanted)).toMatchObject({ kind: 'published', packages: [], image })
+  expect(await publishOne(store, '2', { ...wanted, image: { oci } })).toMatchObject({ kind: 'published', seq: 2 })
+  expect(await planPublish(publisher, orderOf('2', { ...wanted, image: { oci } }))).toMatchObject({ signs: 'nothing' })
+  await publishOne(store, '2')
+  expect((await headOf()).releases[0]?.boards).toEqual({ x86_64: { oci }, 'amd64-usr': expect.any(String) })
+  await publishOne(store, '1', { ...wanted, channel: 'beta' })
+  expect(await promote(publisher, { ...stable, to: 'beta', from: 'stable', version: '2' })).toMatchObject({ seq: 2 })
+  const folder = await mkdtemp(join(tmpdir(), 'platte-images-'))
+  try {
+    const out = createWriteStream(join(folder, 'bundle.tar'))
+    await exportBundle(publisher, out, { packages: 'all', since: 0 })
+    await endBundle(out)
+    for (const copy of [
+      (to: TestStore['publisher']) => importBundle(join(folder, 'bundle.tar'), to, { packages: 'all' }),
+      (to: TestStore['publisher']) => mirror({ from: publisher, to }, { packages: 'all' }),
+    ]) {
+      const own = { ...publisher, documents: memoryDocuments(), packages: memoryPackages(nodeHasher) }
+      expect(await copy(own)).toMatchObject({ kind: 'mirrored', packages: 1, absent: [] })
+      expect(await inspectStore(own)).toMatchObject({ findings: [], channels: 2, manifests: 5, packages: 1 })
+    }
+  } finally {
+    await rm(folder, { recursive: true })
+  }
+  expect(await pruneChannel(publisher, stable, { keep: 1 })).toMatchObject({ kind: 'changed', packages: [] })
 })
 
 test('a version means one image', async () => {

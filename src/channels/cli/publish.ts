@@ -13,6 +13,7 @@ import { PlatteError } from '../../kernel/errors.ts'
 import { defined, parseJsonObject } from '../../kernel/json.ts'
 import { judged, judgeSignature, type PayloadCheck } from '../../payload/check.ts'
 import type { PayloadKey, Signed } from '../../payload/keys.ts'
+import type { Image } from '../../release/channel.ts'
 import { changeLine } from '../../release/diff.ts'
 import { readShort, readShortText } from '../../runtime/files.ts'
 import { nodeHasher } from '../../runtime/hasher-node.ts'
@@ -23,7 +24,8 @@ import { needsPayload } from '../payload.ts'
 import { describe, digestsOf, type PublishResult, planPublish, publish, type Source } from '../publish.ts'
 import type { ReleaseOrder } from '../release-edit.ts'
 import { marksOf, placing } from './editing.ts'
-import { type OnDisk, onDisk, openSources, type Sources } from './sources.ts'
+import { type ImageOptions, imageOf, imageOptions } from './image.ts'
+import { type OnDisk, onDisk, openSources } from './sources.ts'
 
 type Texts = Partial<Record<'components' | 'notes' | 'releasesJson' | 'rampOver' | 'from' | 'reason', string>>
 type Switches = Partial<
@@ -37,6 +39,7 @@ interface PublishOptions
   extends cli.Options,
     Pick<ReleaseOrder, 'channel' | 'version' | 'board'>,
     InstallerOptions,
+    ImageOptions,
     Texts,
     Switches {
   readonly cve?: readonly string[]
@@ -49,8 +52,8 @@ const { collect, command, parseDuration } = cli
 
 export function publishCommand(): Command {
   const made = command('publish', 'publish a release for one board', [...cli.writeFlags, ...cli.endpointFlags, 'app'])
-  return placing(installerOptions(made))
-    .argument('<file>', 'the OS package: the payload that update_engine installs; a file or a URL')
+  return placing(imageOptions(installerOptions(made)))
+    .argument('[file]', 'the OS package: the payload that update_engine installs; a file or a URL')
     .argument('[extra...]', 'further packages of the same release, such as oem-azure.gz')
     .requiredOption('--channel <channel>', 'the channel it goes into')
     .option('--version <version>', 'its version, such as 4152.2.0; a CRX3 has it in its manifest')
@@ -76,12 +79,13 @@ export function publishCommand(): Command {
 }
 
 async function publishFiles(
-  file: string,
+  file: string | undefined,
   others: readonly string[],
   given: Omit<PublishOptions, 'version' | 'board'> & Partial<PublishOptions>,
   made: Command,
 ): Promise<void> {
-  const files = [file, ...others, ...patchesOf(given).map((one) => one.file)] as const
+  const files = [...(file === undefined ? [] : [file]), ...others, ...patchesOf(given).map((one) => one.file)]
+  const image = imageOf(given, files)
   const codebases = given.reference ? [sharedFolder(files)] : undefined
   const opened = await openSources(files)
   const options = await withApp(await completeByCrx(given, opened[0], file))
@@ -102,7 +106,7 @@ async function publishFiles(
         hint: 'leave --reference out, or publish from a machine with the key and without --endpoint',
       },
     )
-  const release = { channel, version, board, create, ...details, ...defined({ codebases }) }
+  const release = { channel, version, board, create, ...details, ...defined({ codebases, image }) }
   const nameOf = (path: string): string => files[Number(/^files\.(\d+)/.exec(path)?.[1])] ?? cli.flagOf(made)(path)
   checkOrder({ ...release, app: options.app, files: sources }, nameOf)
   const result = await (endpoint
@@ -113,9 +117,9 @@ async function publishFiles(
   show(options.json, result, [...changes.map(changeLine), ...effects, sentenceOf(result, options)])
 }
 
-type Release = Omit<ReleaseOrder, 'app'>
+type Release = Omit<ReleaseOrder, 'app'> & { readonly image?: Image }
 
-async function publishHere(sources: Sources, release: Release, options: PublishOptions) {
+async function publishHere(sources: readonly Source[], release: Release, options: PublishOptions) {
   const { store, settings } = await cli.openStoreOf(options, warn, ['app'])
   const { rampOver: over, dryRun = false } = options
   if (!dryRun) await refuseUnsafe(store)
@@ -144,9 +148,9 @@ async function publishThere(
       hashed.push(await digestsOf(release.raw ? source : judged, nodeHasher, bar.add))
       judge.push(judged.judge)
     }
-    const packages = describe(sources, hashed)
+    const packages = release.image ? undefined : describe(sources, hashed)
     const texts = { rampOver, create: create || undefined, notes: notes && new TextDecoder().decode(notes) }
-    const command = readCommand('publish', { ...release, app, packages, ...defined(texts) })
+    const command = readCommand('publish', { ...release, app, ...defined({ ...texts, packages }) })
     const planned = await endpoint.send<PublishResult>(command, { dryRun: true })
     // What is refused is refused before anything is uploaded.
     for (const one of judge) await one(planned.payloadKeys ?? [])
@@ -154,7 +158,8 @@ async function publishThere(
     const { channel, version, board } = release
     const paths = new Map(sources.map(({ name }, i) => [name, files[i] ?? '']))
     const raw = release.raw && { raw: true as const }
-    await endpoint.upload({ app, channel, version, board, packages, ...raw }, { files: paths, onBytes: bar.add })
+    if (packages)
+      await endpoint.upload({ app, channel, version, board, packages, ...raw }, { files: paths, onBytes: bar.add })
     return await endpoint.send<PublishResult>(command, {})
   } finally {
     bar.end()

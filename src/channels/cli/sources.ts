@@ -10,12 +10,8 @@ import { transport } from '../../runtime/transport.ts'
 import { isUrl, urlSource } from '../../url-files/release-files.ts'
 import type { Source } from '../publish.ts'
 
-export type Sources = readonly [Source, ...Source[]]
-
 /** @throws PlatteError('usage') for what is no file; 'missing', 'mismatch', 'store-unavailable' for what a URL names. */
-export async function openSources([first, ...others]: readonly [string, ...string[]]): Promise<Sources> {
-  return [await openSource(first), ...(await Promise.all(others.map(openSource)))]
-}
+export const openSources = (places: readonly string[]): Promise<Source[]> => Promise.all(places.map(openSource))
 
 async function openSource(place: string): Promise<Source> {
   if (!isUrl(place)) return fileSource(place)
@@ -30,7 +26,7 @@ export type OnDisk = Readonly<{ files: readonly string[]; sources: readonly Sour
 /** Copies what is at URLs into a folder that is there while `use` runs. */
 export async function onDisk<T>(
   places: readonly string[],
-  sources: Sources,
+  sources: readonly Source[],
   use: (copied: OnDisk) => Promise<T>,
 ): Promise<T> {
   if (!places.some(isUrl)) return use({ files: places, sources })

@@ -3,7 +3,6 @@ import type { Command } from 'commander'
 import { newCatalogCache } from '../../catalog/cache.ts'
 import { findPackages } from '../../catalog/details.ts'
 import type { StoreReader } from '../../catalog/read.ts'
-import type { Sources } from '../../channels/cli/sources.ts'
 import type { Source } from '../../channels/publish.ts'
 import { findFor } from '../../checks/update-check.ts'
 import { collect, type Options, openReadingOf, settingsOf } from '../../cli/options.ts'
@@ -38,18 +37,19 @@ export const patchesOf = ({ patchFrom = [] }: InstallerOptions) =>
 type Place = Readonly<{ app: string; channel: string; board: string }>
 
 /**
- * @param sources the package, further ones, and at the end one for each patch.
+ * @param sources none of an image; else the package, further ones, and at the end one for each patch.
  * @param endpoint the URL of the publish function, if there is one.
  * @throws PlatteError('usage') for a file that is no patch; 'missing' for one from a version that the channel does not have.
  */
 export async function describeInstaller(
-  sources: Sources,
+  sources: readonly Source[],
   options: InstallerOptions & Options & Omit<Place, 'app'>,
   endpoint: string | undefined,
-): Promise<Sources> {
+): Promise<readonly Source[]> {
   const { run, arguments: given, minBrowser } = options
   const install = defined({ run, arguments: given, minBrowser })
   const [first, ...others] = sources
+  if (first === undefined) return []
   const patches = patchesOf(options)
   const reading = patches.length > 0 ? await openReadingOf(withStore(options, endpoint), warn, ['app']) : undefined
   const at = others.length - patches.length

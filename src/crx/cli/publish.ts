@@ -23,11 +23,15 @@ type Completed<G> = G & { readonly version: string; readonly board: string }
  * Takes app, version and board of a CRX3 from itself. Other files, and any with --raw, need version and board.
  * @throws PlatteError('refused') for one that browsers would refuse, or of another app or version; 'usage'
  */
-export async function completeByCrx<G extends Given>(given: G, source: Source, place: string): Promise<Completed<G>> {
+export async function completeByCrx<G extends Given>(
+  given: G,
+  source: Source | undefined,
+  place = '',
+): Promise<Completed<G>> {
   // A file at a URL would be asked for once more.
-  const mayBe = !isUrl(place) || /\.crx3?$/.test(source.name) || !given.version || !given.board
-  const crx = given.raw || !mayBe ? undefined : await readIfCrx(source)
-  if (crx === undefined) {
+  const mayBe = !isUrl(place) || /\.crx3?$/.test(source?.name ?? '') || !given.version || !given.board
+  const crx = given.raw || !mayBe ? undefined : source && (await readIfCrx(source))
+  if (source === undefined || crx === undefined) {
     const missing = (['version', 'board'] as const).find((name) => given[name] === undefined)
     if (missing) throw new PlatteError('usage', `required option '--${missing} <${missing}>' not specified`, { hint })
     return given as Completed<G>
