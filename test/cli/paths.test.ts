@@ -89,7 +89,7 @@ const wrong: Readonly<Record<string, readonly string[]>> = {
         'who',
         'words',
       ],
-      ...['zone'],
+      ...['checksum', 'image', 'zone'],
     ].map((name) => [name, []]),
   ),
 }
