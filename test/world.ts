@@ -2,8 +2,8 @@
 
 import { newCatalogCache } from '../src/catalog/cache.ts'
 import { firstRoot, initStore } from '../src/catalog/roots.ts'
-import type { Source } from '../src/channels/publish.ts'
 import { type Publisher, type PublishOrder, type PublishResult, publish } from '../src/channels/publish.ts'
+import type { Source } from '../src/channels/staging.ts'
 import { type Answering, checkForUpdate, type Query } from '../src/checks/update-check.ts'
 import type { Catalog } from '../src/documents/catalog.ts'
 import { catalogKey, rootKey } from '../src/documents/paths.ts'

@@ -4,7 +4,8 @@ import type { Command } from 'commander'
 import { initialise } from '../catalog/cli/store.ts'
 import { refresh } from '../catalog/edit-catalog.ts'
 import { summarise } from '../catalog/summary.ts'
-import { publish, type Source } from '../channels/publish.ts'
+import { publish } from '../channels/publish.ts'
+import type { Source } from '../channels/staging.ts'
 import {
   askSecret,
   command,

@@ -2,7 +2,7 @@
 import { createReadStream, openAsBlob, type Stats } from 'node:fs'
 import { type FileHandle, open, stat } from 'node:fs/promises'
 import { basename } from 'node:path'
-import type { Source } from '../channels/publish.ts'
+import type { Source } from '../channels/staging.ts'
 import { messageOf, PlatteError } from '../kernel/errors.ts'
 import { byteStreamFrom } from '../kernel/streams.ts'
 import { readAt } from '../store/http/upstream.ts'

@@ -1,5 +1,6 @@
 /** Downloads the packages of an upstream, compares them with its answer, and keeps those that are right. */
-import { hashAll, hashAndStage, type Publisher, type Source, withOptional } from '../channels/publish.ts'
+import { type Publisher, withOptional } from '../channels/publish.ts'
+import { hashAll, hashAndStage, type Source } from '../channels/staging.ts'
 import { packageFolder } from '../documents/paths.ts'
 import { PlatteError } from '../kernel/errors.ts'
 import { defined } from '../kernel/json.ts'

@@ -1,5 +1,5 @@
 /** The files of a release at URLs: what they must be by the sums beside them, and the folder that they share. */
-import type { Source } from '../channels/publish.ts'
+import type { Source } from '../channels/staging.ts'
 import { PlatteError } from '../kernel/errors.ts'
 import { defined } from '../kernel/json.ts'
 import type { FetchRequest } from '../store/http/fetch.ts'

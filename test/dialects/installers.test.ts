@@ -1,6 +1,7 @@
 /** Installers and patches: what is published beside a package is offered to those that can use it. */
 import { describe, expect, test } from 'vitest'
-import { publish, type Source } from '../../src/channels/publish.ts'
+import { publish } from '../../src/channels/publish.ts'
+import type { Source } from '../../src/channels/staging.ts'
 import { newStore, orderOf, sourceOf, type TestStore } from '../world.ts'
 import { check4, check31, extension, gupdateApp, gupdateQuery } from './samples.ts'
 import { serveDialects } from './server.ts'

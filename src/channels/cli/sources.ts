@@ -8,7 +8,7 @@ import { tap } from '../../kernel/streams.ts'
 import { fileSource } from '../../runtime/files.ts'
 import { transport } from '../../runtime/transport.ts'
 import { isUrl, urlSource } from '../../url-files/release-files.ts'
-import type { Source } from '../publish.ts'
+import type { Source } from '../staging.ts'
 
 /** @throws PlatteError('usage') for what is no file; 'missing', 'mismatch', 'store-unavailable' for what a URL names. */
 export const openSources = (places: readonly string[]): Promise<Source[]> => Promise.all(places.map(openSource))

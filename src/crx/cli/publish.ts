@@ -1,5 +1,5 @@
 /** What `publish` learns from a package of Chromium. */
-import type { Source } from '../../channels/publish.ts'
+import type { Source } from '../../channels/staging.ts'
 import { notice } from '../../cli/terminal.ts'
 import { joined } from '../../kernel/bytes.ts'
 import { PlatteError } from '../../kernel/errors.ts'
