@@ -1,7 +1,7 @@
 /** Makes packages of Chromium from their description in crx3.proto, apart from `src/crx`. */
 import { createHash, createSign, generateKeyPairSync, type KeyObject } from 'node:crypto'
 import { strToU8, zipSync } from 'fflate'
-import type { Source } from '../../src/channels/publish.ts'
+import type { Source } from '../../src/channels/staging.ts'
 
 export const rsa = generateKeyPairSync('rsa', { modulusLength: 2048 })
 export const ec = generateKeyPairSync('ec', { namedCurve: 'P-256' })
