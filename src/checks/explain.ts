@@ -7,6 +7,7 @@ import { refuse } from '../http/problem.ts'
 import type { Instant } from '../kernel/clock.ts'
 import { isoText } from '../kernel/format.ts'
 import { groupOf } from '../kernel/group.ts'
+import { isImage, type Scheme } from '../release/channel.ts'
 import type { Decision, Reason } from '../release/decide.ts'
 import * as explained from '../release/explanation.ts'
 import { walk } from '../release/rollout-status.ts'
@@ -20,6 +21,7 @@ import {
   isPlatform,
   noUpdateBecause,
   type Query,
+  requireImage,
   requirePackages,
 } from './update-check.ts'
 
@@ -66,7 +68,10 @@ export async function explain(service: Answering, { query: asked, at, audience }
   if (!('view' in channel)) return { at: isoText(now), ...outcomeOf(shown(noUpdateBecause(channel))) }
   const { view } = channel
   const check: Query = isPublic ? { ...query, onNoList: true } : query
-  const decision = await requirePackages(service, query, decideFor(service, check, channel, now))
+  const decided = decideFor(service, check, channel, now)
+  const { scheme } = query
+  const isForImages = scheme !== undefined || (decided.kind === 'update' && isImage(decided.offer.packages))
+  const decision = isForImages ? requireImage(decided, scheme) : await requirePackages(service, query, decided)
   const numbers = explained.numbersOf(decision, check, view, now)
   // What is signed says nothing about a machine that fell back; `because` says when that ends.
   const hasFallenBack = decision.kind === 'no-update' && decision.reason === 'fell-back'
@@ -108,7 +113,7 @@ function outcomeOf(decision: Decision, course: explained.Course = {}): Outcome {
 }
 
 const needed = ['app', 'channel', 'version', 'board'] as const
-const known: readonly string[] = [...needed, 'machine', 'oem', 'manual', 'syncer', 'prefix', 'at']
+const known: readonly string[] = [...needed, 'machine', 'oem', 'manual', 'syncer', 'prefix', 'scheme', 'wariness', 'at']
 const switches = ['manual', 'syncer'] as const
 /** Longer than any id or version of the field. */
 const maxLength = 256
@@ -146,18 +151,24 @@ function problemOf(parameters: Readonly<Record<string, readonly string[]>>): str
   if (at && !isInstant(at)) problems.push('at must be an instant such as 2026-11-24T13:12:00Z')
   for (const name of switches)
     if (!['0', '1'].includes(parameters[name]?.[0] || '0')) problems.push(`${name} must be 0 or 1`)
+  if (!['checksum', 'oci'].includes(parameters.scheme?.[0] || 'oci')) problems.push('scheme must be checksum or oci')
+  if (!(Number(parameters.wariness?.[0] ?? 0) >= 0 && Number(parameters.wariness?.[0] ?? 0) <= 1))
+    problems.push('wariness must be a number of 0 to 1')
   return problems.length === 0
     ? undefined
-    : `${problems.join('; ')}. Ask as /v1/explain?app=&channel=&version=&board=[&machine=][&oem=][&manual=1][&syncer=1][&prefix=][&at=]`
+    : `${problems.join('; ')}. Ask as /v1/explain?app=&channel=&version=&board=[&machine=][&oem=][&manual=1][&syncer=1][&prefix=][&scheme=][&wariness=][&at=]`
 }
 
 function questionOf(asked: Readonly<Record<string, string>>): Omit<ExplainQuery, 'audience'> {
   const { app = '', channel = '', version = '', board = '', machine: machineId = '', oem = '', prefix, at } = asked
+  const { scheme, wariness } = asked
   return {
     query: {
       ...{ app: appKey(app), channel: groupOf(channel), version, board, machineId, oem },
       ...{ isManual: asked.manual === '1', isSyncer: asked.syncer === '1' },
       ...(prefix && { limits: { versionPrefix: prefix } }),
+      ...(scheme && { scheme: scheme as Scheme }),
+      ...(wariness && { wariness: Number(wariness) }),
     },
     at: at ? Date.parse(at) : undefined,
   }

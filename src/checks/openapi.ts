@@ -165,6 +165,11 @@ const explainOf = (isSecret: boolean): Operation => ({
     manual: { about: '`1`: a person asks, which skips ramps and windows.', shape: bit },
     syncer: { about: '`1`: a server asks that copies releases.', shape: bit },
     prefix: { about: 'Its `targetversionprefix`.', shape: word },
+    scheme: {
+      about: 'Of a machine with Zincati: what it installs.',
+      shape: { type: 'string', enum: ['checksum', 'oci'] },
+    },
+    wariness: { about: 'Its `rollout_wariness`.', shape: { type: 'number', minimum: 0, maximum: 1 } },
     at: { about: 'At this instant; default: now.', shape: text, example: '2026-12-01T09:00:00Z' },
   },
   ...(isSecret && { security: ['explainToken'] }),

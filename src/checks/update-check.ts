@@ -5,7 +5,7 @@ import { findPackages } from '../catalog/details.ts'
 import type { ChannelRef, StoreReader } from '../catalog/read.ts'
 import type { Instant } from '../kernel/clock.ts'
 import { after, type MaybePromise } from '../kernel/maybe-promise.ts'
-import type { BoardPackages } from '../release/channel.ts'
+import { type BoardPackages, isImage, payloadOf, type Scheme } from '../release/channel.ts'
 import { boardNameOf, type Check, type Decision, decide } from '../release/decide.ts'
 
 /** One machine's question. */
@@ -14,6 +14,8 @@ export interface Query extends Check {
   readonly app: string
   /** What the client calls its channel; only ever looked up. */
   readonly channel: string
+  /** Of a machine that installs images: it reads the graph. */
+  readonly scheme?: Scheme
 }
 
 /** Channels read for one request: a Worker may ask a store 50 times. */
@@ -61,6 +63,14 @@ export function requirePackages(answering: Answering, query: Query, decision: De
   return after(findPackages(answering, { app: query.app, board: boardNameOf(query) }, offer), (packages) =>
     'reason' in packages ? { ...noUpdateBecause(packages), candidate: offer } : { kind, offer, packages },
   )
+}
+
+/** Machines that read the graph are offered only what has an image of their scheme; of any, where it is not known. */
+export function requireImage(decision: Decision, scheme?: Scheme): Decision {
+  if (decision.kind === 'no-update') return decision
+  const { packages } = decision.offer
+  const isThere = scheme === undefined ? isImage(packages) : payloadOf(packages, scheme) !== undefined
+  return isThere ? decision : { kind: 'no-update', reason: 'no-package', candidate: decision.offer }
 }
 
 /** What keeps a query from being decided, as a decision. */

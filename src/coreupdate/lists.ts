@@ -10,7 +10,7 @@ import { base64 } from '../checks/omaha/xml.ts'
 import type { Serving } from '../checks/serving.ts'
 import { type Answering, readAtMost } from '../checks/update-check.ts'
 import { packagesUrlOf } from '../documents/paths.ts'
-import type { BoardPackages } from '../release/channel.ts'
+import { type BoardPackages, isImage } from '../release/channel.ts'
 import { type RolloutStatus, readChannelState } from '../release/rollout-status.ts'
 import type { Candidate } from '../release/view.ts'
 
@@ -90,7 +90,9 @@ export async function listChannels(
   for (const place of places) {
     const loaded = await findChannel(cache, reader, place)
     if ('reason' in loaded) continue
-    for (const status of readChannelState(loaded.view, reader.clock()).boards) listed.push({ ...place, loaded, status })
+    // Its machines ask for no package.
+    for (const status of readChannelState(loaded.view, reader.clock()).boards)
+      if (!isImage((status.offered ?? status.newest).packages)) listed.push({ ...place, loaded, status })
   }
   return ofOneBoard(listed)
 }

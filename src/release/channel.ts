@@ -33,6 +33,9 @@ export type Image = Readonly<{ checksum?: string; oci?: string }>
 
 export type BoardContent = BoardPackages | Image
 export const isImage = (of: PackageSet): of is Image => typeof of === 'object' && !('packages' in of)
+/** How machines name what they install. */
+export type Scheme = keyof Image
+export const payloadOf = (of: PackageSet, scheme: Scheme): string | undefined => (isImage(of) ? of[scheme] : undefined)
 export const imageText = ({ checksum, oci }: Image): string =>
   [checksum && `ostree ${checksum}`, oci].filter(Boolean).join(', ')
 /** None of an image, or where the details are not at hand. */

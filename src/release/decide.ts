@@ -1,5 +1,5 @@
 /** What one machine is offered, and why. Nothing else decides. Pure. */
-import { admits, type Bucket, bucketOf, isEmbargoed, shareAt } from './ramp.ts'
+import { admits, type Bucket, bucketOf, isEmbargoed, rampPlaceOf, shareAt } from './ramp.ts'
 import type { Machine } from './target.ts'
 import { compareVersions, hasPrefix, parseVersion } from './version.ts'
 import type { BoardView, Candidate, ChannelView, Refusal } from './view.ts'
@@ -22,7 +22,7 @@ export const reasonSentences = {
   'update-disabled': 'the machine has disabled updates in its request',
   'rollback-disabled': 'the machine does not allow a rollback to {version}',
   'fell-back': 'the machine reported that an update did not start, and that it went back',
-  'no-package': '{version} has no package: its machines get it by /v1/graph',
+  'no-package': '{version} has no package that this client installs',
   'not-mirrored': 'this store lacks the manifest of that channel, or packages of {version}',
   'catalog-expired': 'the catalog or the root has expired: it must be refreshed before anything is offered',
   'store-unavailable': 'the store did not answer',
@@ -42,6 +42,8 @@ export interface Check extends Partial<Pick<Machine, 'oem' | 'machineId' | 'onNo
   readonly board: string
   /** Whether a person asked for an update: skips ramps and windows, but no embargo. */
   readonly isManual?: boolean
+  /** Its place in every ramp as operators set it on the machine, 0 to 1: in place of one that depends on the release. */
+  readonly wariness?: number
   /** What the client restricts by itself. */
   readonly limits?: ClientLimits | undefined
 }
@@ -202,8 +204,10 @@ function limited({ check, machine }: Case, limits: ClientLimits, { offer }: Offe
 }
 
 /** A syncer offers what it gets to its whole fleet: it comes last, as a machine without an id. */
-export const bucketFor = ({ release }: Candidate, { scope }: ChannelView, check: Check): Bucket =>
-  bucketOf(scope, release.version, check.isSyncer ? '' : (check.machineId ?? ''))
+export function bucketFor({ release }: Candidate, { scope }: ChannelView, check: Check): Bucket {
+  const bucket = bucketOf(scope, release.version, check.isSyncer ? '' : (check.machineId ?? ''))
+  return check.wariness === undefined ? bucket : { ...bucket, ramp: rampPlaceOf(check.wariness) }
+}
 
 const noUpdate = (reason: Reason, candidate: Candidate, because?: string): Withheld =>
   because === undefined ? { kind: 'no-update', reason, candidate } : { kind: 'no-update', reason, candidate, because }

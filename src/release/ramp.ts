@@ -32,6 +32,12 @@ export function bucketOf({ app, channel }: BucketScope, version: string, machine
   return { ramp: words.getUint32(0) / 2 ** 32, window: words.getUint32(4) / 2 ** 32 }
 }
 
+/**
+ * The place in ramps of a machine that is as wary, 0 to 1: the number just below, so that a share which equals the wariness
+ * admits it, and a share of 0 nobody. @see coreos/fedora-coreos-cincinnati commons/src/policy.rs
+ */
+export const rampPlaceOf = (wariness: number): number => wariness * (1 - Number.EPSILON / 2)
+
 /** One hash for all machines: making one costs as much as hashing. */
 const start = sha256.create()
 let hash = start.clone()

@@ -5,6 +5,7 @@ export const describers: Describers = {
   readiness: () => import('./openapi.ts'),
   dialects: () => import('../dialects/openapi.ts'),
   coreupdate: () => import('../coreupdate/openapi.ts'),
+  cincinnati: () => import('../cincinnati/openapi.ts'),
   sysupdate: () => import('../sysupdate/openapi.ts'),
   site: () => import('../site/openapi.ts'),
   locks: () => import('../locks/openapi.ts'),

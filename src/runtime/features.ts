@@ -1,5 +1,6 @@
 /** What a deployment can do beside answering checks: one line for each feature, on every runtime. */
 
+import { cincinnatiFeature } from '../cincinnati/feature.ts'
 import { coreUpdateFeature } from '../coreupdate/feature.ts'
 import { lockGatesFeature } from '../lock-gates/feature.ts'
 import { lockQueueFeature } from '../lock-queue/feature.ts'
@@ -14,6 +15,7 @@ export const features: Features = [
   // The first that answers a path wins.
   siteFeature,
   sysupdateFeature,
+  cincinnatiFeature,
   coreUpdateFeature,
   lockFeature,
   lockQueueFeature,

@@ -89,7 +89,7 @@ const wrong: Readonly<Record<string, readonly string[]>> = {
         'who',
         'words',
       ],
-      ...['checksum', 'image', 'zone'],
+      ...['checksum', 'image', 'scheme', 'zone'],
     ].map((name) => [name, []]),
   ),
 }

@@ -35,7 +35,7 @@ const sentences: Record<Reason, string> = {
   'update-disabled': 'no update: the machine has disabled updates in its request (why)',
   'rollback-disabled': 'no update: the machine does not allow a rollback to 3 (why)',
   'fell-back': 'no update: the machine reported that an update did not start, and that it went back (why)',
-  'no-package': 'no update: 3 has no package: its machines get it by /v1/graph (why)',
+  'no-package': 'no update: 3 has no package that this client installs (why)',
   'not-mirrored': 'no update: this store lacks the manifest of that channel, or packages of 3 (why)',
   'catalog-expired':
     'no update: the catalog or the root has expired: it must be refreshed before anything is offered (why)',

@@ -68,7 +68,7 @@ const deletable = [
     ['guard'],
     ['apply'],
   ],
-  ...[['key-services'], ['lock-gates'], ['sysupdate'], ['coreupdate']],
+  ...[['key-services'], ['lock-gates'], ['sysupdate'], ['cincinnati'], ['coreupdate']],
   ...[
     ['fleet', 'fleet-site', 'metrics', 'guard', 'fallbacks', 'webhook', 'coreupdate'],
     ['fleet-site'],

@@ -60,6 +60,7 @@ const floors: Readonly<Record<string, readonly string[]>> = {
   cup: ['checks', 'catalog', 'trust', 'documents', 'release', 'kernel', '@noble/hashes', 'valibot'],
   'lock-queue': ['locks', 'checks', 'catalog', 'documents', 'kernel', 'valibot'],
   coreupdate: ['fleet', 'checks', 'catalog', 'documents', 'release', 'http', 'kernel', 'hono', 'node:', 'valibot'],
+  cincinnati: ['checks', 'catalog', 'release', 'http', 'kernel', 'hono', 'valibot'],
   sysupdate: ['checks', 'documents', 'release', 'http', 'kernel', 'hono'],
   clients: ['kernel'],
   dialects: ['checks', 'documents', 'http', 'release', 'kernel', 'hono'],
@@ -91,6 +92,7 @@ const floors: Readonly<Record<string, readonly string[]>> = {
   runtime: [
     'dialects',
     'sysupdate',
+    'cincinnati',
     'coreupdate',
     'apply',
     'cup',

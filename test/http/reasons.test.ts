@@ -109,7 +109,7 @@ const rows: Readonly<Record<Reason, Told>> = {
   'update-disabled': { machine: 'update-disabled', updatecheck: 'updatedisabled="true"' },
   'rollback-disabled': { machine: 'rollback-disabled', updatecheck: 'rollback_allowed="false"' },
   'fell-back': { machine: 'fell-back', event: '<event eventtype="3" eventresult="0" errorcode="44"/>' },
-  'no-package': { machine: 'no-package', operator: 'no update: 2 has no package: its machines get it by /v1/graph' },
+  'no-package': { machine: 'no-package' },
   'not-mirrored': {
     machine: 'not-mirrored',
     operator: `no update: this store lacks the manifest of that channel, or packages of the release (${channelKey(app, 'not-mirrored', 3)} is not in the store)`,

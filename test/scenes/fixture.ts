@@ -3,14 +3,14 @@
 import { commitChannel } from '../../src/catalog/commit-channel.ts'
 import { refresh } from '../../src/catalog/edit-catalog.ts'
 import { firstRoot, initStore } from '../../src/catalog/roots.ts'
-import { type Publisher, publish } from '../../src/channels/publish.ts'
+import { type Publisher, type PublishOrder, publish } from '../../src/channels/publish.ts'
 import type { Source } from '../../src/channels/staging.ts'
 import { type Clock, systemClock } from '../../src/kernel/clock.ts'
 import { isoText } from '../../src/kernel/format.ts'
 import { systemRandom } from '../../src/kernel/random.ts'
 import { createGroup } from '../../src/locks/edits.ts'
 import { editLock } from '../../src/locks/store.ts'
-import type { Release } from '../../src/release/channel.ts'
+import type { Image, Release } from '../../src/release/channel.ts'
 import { machineHash } from '../../src/release/target.ts'
 import { nodeHasher } from '../../src/runtime/hasher-node.ts'
 import type { Documents } from '../../src/store/documents.ts'
@@ -64,6 +64,11 @@ export async function makeSceneStore(
     await publish(publisher, {
       ...{ app: other ?? app, channel, version, board, sources, notes: notesOf(version) },
       ...{ create: true, createBoard: true },
+    })
+  for (const [version, image, more] of coreos)
+    await publish(publisher, {
+      ...{ app: 'fedora-coreos', channel: 'next', version, board: 'x86_64', sources: [], image },
+      ...{ create: true, createBoard: true, ...more },
     })
   await commitChannel(publisher, { app, channel: 'stable' }, (current) => ({
     ...current,
@@ -138,6 +143,19 @@ const releases: readonly (readonly [string, string, string, readonly [Source, ..
   ['floors', '4117.2.0', 'amd64-usr', [payload(4117)]],
   ['floors', '4152.2.0', 'amd64-usr', [payload(4152), readable]],
   ['tools', '1.2.0', 'any', [plus], tool],
+]
+
+/** As machines name them: an ostree commit, an image. */
+const imageOf = (digit: string): Image => ({
+  checksum: digit.repeat(64),
+  oci: `quay.io/fedora/fedora-coreos@sha256:${digit.repeat(64)}`,
+})
+/** Fedora CoreOS has no files. The newest has reached half of all machines, and never one without an id. */
+const coreos: readonly (readonly [string, Image, Partial<PublishOrder>?])[] = [
+  ['43.20260101.1.0', imageOf('1')],
+  ['44.20260201.1.0', imageOf('2'), { floor: 'https://example.org/why' }],
+  ['44.20260301.1.0', imageOf('3')],
+  ['44.20260401.1.0', imageOf('4'), { ramp: [{ at: '2026-01-01T00:00:00Z', share: 0.5 }] }],
 ]
 
 const floor = { reason: 'https://example.org/why' }

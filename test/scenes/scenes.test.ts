@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, test } from 'vitest'
 import { newCatalogCache } from '../../src/catalog/cache.ts'
+import { graph } from '../../src/cincinnati/feature.ts'
 import { coreUpdateLists } from '../../src/coreupdate/feature.ts'
 import { openDialects } from '../../src/dialects/feature.ts'
 import type { Environment } from '../../src/kernel/setting.ts'
@@ -29,7 +30,7 @@ describe('in this process', async () => {
     events: publisher.log,
     publicUrl,
     explain: 'public' as const,
-    extensions: [coreUpdateLists, locksOf([]), openDialects(publisher.random)],
+    extensions: [coreUpdateLists, graph, locksOf([]), openDialects(publisher.random)],
     background: () => undefined,
   }
   const { fetch } = createApp(serving)

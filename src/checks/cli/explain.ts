@@ -1,11 +1,13 @@
-import type { Command } from 'commander'
+import { type Command, Option } from 'commander'
 import { type CatalogCache, newCatalogCache } from '../../catalog/cache.ts'
 import { withApp } from '../../cli/app.ts'
-import { command, type Options, openReadingOf, parseInstant, readFlags } from '../../cli/options.ts'
+import { command, type Options, openReadingOf, parseInstant, parseShare, readFlags } from '../../cli/options.ts'
 import { openReview } from '../../cli/registered.ts'
 import { notice, show } from '../../cli/terminal.ts'
 import { parseRunning } from '../../cli/version.ts'
 import { groupOf } from '../../kernel/group.ts'
+import { defined } from '../../kernel/json.ts'
+import type { Scheme } from '../../release/channel.ts'
 import { explainRamp } from '../../release/explanation.ts'
 import { explain } from '../explain.ts'
 import { appKey } from '../update-check.ts'
@@ -19,6 +21,8 @@ interface ExplainOptions extends Options {
   readonly manual?: boolean
   readonly syncer?: boolean
   readonly prefix?: string
+  readonly scheme?: Scheme
+  readonly wariness?: number
   readonly at?: string
 }
 
@@ -36,14 +40,31 @@ export function explainCommand(): Command {
     .option('--manual', 'as if a person requested the update on the machine')
     .option('--syncer', 'as a Nebraska that copies the channel')
     .option('--prefix <versions>', 'as if the machine asked for these versions only, such as 4152.')
+    .addOption(
+      new Option('--scheme <scheme>', 'as a machine with Zincati, which installs these').choices(['checksum', 'oci']),
+    )
+    .option('--wariness <share>', 'the rollout_wariness of that machine, such as 0.5', parseShare)
     .option('--at <instant>', 'at another time, such as 2026-11-24T13:12:00Z', parseInstant)
     .action(async (options: ExplainOptions) => {
       const { store, settings } = await openReadingOf(await withApp(options), () => {}, ['app'])
-      const { channel, version, board, machine = '', oem = '', manual = false, syncer = false, prefix, at } = options
+      const {
+        channel,
+        version,
+        board,
+        machine = '',
+        oem = '',
+        manual = false,
+        syncer = false,
+        prefix,
+        at,
+        scheme,
+        wariness,
+      } = options
       const query = {
         ...{ app: settings.app, channel: groupOf(channel), version, board, machineId: machine, oem, isManual: manual },
         ...(syncer && { isSyncer: true }),
         ...(prefix && { limits: { versionPrefix: prefix } }),
+        ...defined({ scheme, wariness }),
       }
       const review = await openReview(options)
       const answering = { cache: newCatalogCache(maxWaitMs), reader: store, background: undefined, review }

@@ -26,7 +26,7 @@ const reasons: Readonly<Record<Reason, readonly [label: string, sentence: string
   'update-disabled': ['机器不接受更新', '机器声明不接受更新。'],
   'rollback-disabled': ['机器不接受回退', '机器声明不退回较旧的版本 {version}。'],
   'fell-back': ['已退回', '机器报告更新未能启动，已退回旧版本。'],
-  'no-package': ['没有软件包', '版本 {version} 没有软件包：其机器通过 /v1/graph 获取更新。'],
+  'no-package': ['没有软件包', '版本 {version} 没有该客户端可安装的软件包。'],
   'not-mirrored': ['未镜像', '存储中没有该通道的清单，或没有该版本的软件包。'],
   'catalog-expired': ['已过期', '目录或根已过期，须先重新签名。'],
   'store-unavailable': ['存储无应答', '存储没有应答。'],
