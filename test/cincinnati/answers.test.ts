@@ -4,9 +4,12 @@ import { newCatalogCache } from '../../src/catalog/cache.ts'
 import type { Contact } from '../../src/checks/events.ts'
 import { explain } from '../../src/checks/explain.ts'
 import { graph } from '../../src/cincinnati/feature.ts'
+import { openDialects } from '../../src/dialects/feature.ts'
 import type { Image } from '../../src/release/channel.ts'
 import { createApp } from '../../src/runtime/app.ts'
+import { answerSysupdate } from '../../src/sysupdate/answer.ts'
 import { describeChannel, execute, holdRelease } from '../changes.ts'
+import { appOf } from '../served.ts'
 import { app, day, newReader, newStore, publishOne, type TestStore } from '../world.ts'
 
 const hex = (digit: string): string => digit.repeat(64)
@@ -207,4 +210,22 @@ test('explain answers as the graph does', async () => {
   expect(await asking({ wariness: 0.51 })).toMatchObject({ reason: 'not-in-ramp', withheld: v2 })
   expect(await asking({ wariness: 0, scheme: 'oci' })).toMatchObject({ reason: 'no-package', withheld: v2 })
   expect(await asking({ wariness: 0, scheme: undefined })).toMatchObject({ decision: 'update', offered: v2 })
+})
+
+test('clients that install files are offered nothing', async () => {
+  for (const board of ['x86_64', 'any'])
+    for (const [version, digit] of [
+      [v1, '1'],
+      [v2, '2'],
+    ] as const)
+      await put(version, { checksum: hex(digit) }, { board })
+  const sysupdate = { name: 'sysupdate', fallback: answerSysupdate }
+  const served = appOf(store.publisher, sysupdate, openDialects(store.publisher.random))
+  const list = await served.request(`/sysupdate/${app}/stable/x86_64/running=${v1}/SHA256SUMS`)
+  expect(await list.text()).toMatch(/^[0-9a-f]{64} {2}nothing-because\.no-package\n$/)
+  const request = { protocol: '4.0', apps: [{ appid: app, version: v1, updatecheck: {} }] }
+  const checked = await served.request('/service/update2/json', { method: 'POST', body: JSON.stringify({ request }) })
+  expect(await checked.text()).toContain('"updatecheck":{"status":"noupdate","info":"no-package"}')
+  const channels = await served.request('/_ah/api/update/v1/public/channels')
+  expect(JSON.parse(await channels.text()).items ?? []).toEqual([])
 })
