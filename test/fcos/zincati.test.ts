@@ -2,38 +2,88 @@
  * The real Zincati, with the configuration that `platte client-config` writes. Only where PLATTE_ZINCATI names it:
  * `.ci/zincati run npm test -- test/fcos`.
  */
-import { createServer, type Server } from 'node:net'
+import { mkdtempSync, rmSync } from 'node:fs'
+import { type AddressInfo, connect, createServer, type Server, type Socket } from 'node:net'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { afterEach, expect, test } from 'vitest'
 import { readZincati, renderZincati, type ZincatiAnswers } from '../../src/clients/zincati.ts'
+import { createGroup, lockMachine } from '../../src/locks/edits.ts'
+import { readLock } from '../../src/locks/store.ts'
+import { startServer } from '../../src/runtime/node.ts'
+import { readSettings } from '../../src/runtime/settings.ts'
+import { makeStore, openStore } from '../../src/runtime/store.ts'
+import { makeSceneStore } from '../scenes/fixture.ts'
 import { type Deployed, type Machine, program, startZincati } from './machine.ts'
+import { graphRequest, lockRequest, sorted } from './requests.ts'
 
 const booted = { version: '44.20260621.3.1', checksum: '1'.repeat(64) }
 const newest = { version: '44.20260707.3.1', checksum: '3'.repeat(64) }
 const prefix = 'org.fedoraproject.coreos'
 
+const group = 'workers'
 let machine: Machine | undefined
-let server: Server | undefined
+const ends: (() => unknown)[] = []
 afterEach(async () => {
   await machine?.stop()
-  server?.close()
+  for (const end of ends.splice(0).reverse()) await end()
 })
 
-/** @returns the requests as they came, each with its body. */
-async function serve(graph: object): Promise<{ readonly url: string; readonly requests: string[] }> {
+/** A Platte with a group of one slot, which `holder` has. */
+async function startPlatte(holder?: string) {
+  const dir = mkdtempSync(join(tmpdir(), 'platte-zincati-store-'))
+  ends.push(() => rmSync(dir, { recursive: true }))
+  await makeStore({ kind: 'file', dir })
+  const { documents, packages } = await openStore({ kind: 'file', dir })
+  const { publisher, pin } = await makeSceneStore(documents, packages)
+  await createGroup(publisher, group, 1, 'operator')
+  if (holder) await lockMachine(publisher, group, { id: holder, via: 'operator' })
+  const env = { PLATTE_STORE: `file:${dir}`, PLATTE_ROOT: pin, PORT: '0', PLATTE_LOCKS: 'on' }
+  const { url, stop } = await startServer(readSettings(env, ['store', 'pin']), publisher)
+  ends.push(stop)
+  const holders = async () => ((await readLock({ documents }, group))?.lock.holders ?? []).map(({ id }) => id)
+  return { url, holders }
+}
+
+/** Whole requests in what came, and the rest. */
+function requestsIn(text: string): readonly [requests: readonly string[], rest: string] {
+  const head = text.indexOf('\r\n\r\n') + 4
+  const length = head + Number(/\r\ncontent-length: (\d+)/i.exec(text.slice(0, head))?.[1] ?? 0)
+  if (head < 4 || text.length < length) return [[], text]
+  const [others, rest] = requestsIn(text.slice(length))
+  return [[text.slice(0, length), ...others], rest]
+}
+
+/** Before a Platte: writes down what comes, and answers for the graph. */
+async function serve(graph: object, holder?: string) {
+  const platte = await startPlatte(holder)
   const requests: string[] = []
-  const listening = createServer((socket) => {
-    socket.on('error', () => {})
+  const pass = (request: string, socket: Socket): void => {
+    const behind = connect(Number(new URL(platte.url).port), '127.0.0.1', () => behind.write(request))
+    behind.on('data', (bytes) => socket.write(bytes)).on('error', () => {})
+    socket.on('close', () => behind.destroy())
+  }
+  const sockets = new Set<Socket>()
+  const server: Server = createServer((socket) => {
+    sockets.add(socket.on('error', () => {}))
+    let text = ''
     socket.on('data', (bytes) => {
-      const text = `${bytes}`
-      requests.push(text)
-      const body = text.startsWith('GET ') ? JSON.stringify(graph) : ''
-      socket.end(`HTTP/1.1 200 OK\r\nconnection: close\r\ncontent-length: ${body.length}\r\n\r\n${body}`)
+      const [whole, rest] = requestsIn(text + bytes)
+      text = rest
+      for (const request of whole) {
+        requests.push(request)
+        const body = JSON.stringify(graph)
+        if (request.startsWith('GET ')) socket.write(`HTTP/1.1 200 OK\r\ncontent-length: ${body.length}\r\n\r\n${body}`)
+        else pass(request, socket)
+      }
     })
   })
-  server = listening
-  await new Promise<void>((resolve) => listening.listen(0, '127.0.0.1', resolve))
-  const address = listening.address()
-  return { url: `http://127.0.0.1:${typeof address === 'object' && address?.port}`, requests }
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+  ends.push(() => {
+    for (const socket of sockets) socket.destroy()
+    server.close()
+  })
+  return { ...platte, requests, url: `http://127.0.0.1:${(server.address() as AddressInfo).port}` }
 }
 
 const node = ({ version, checksum, oci }: Deployed, age: number, more: object = {}) => ({
@@ -52,19 +102,12 @@ function tomlOf(answers: ZincatiAnswers): string {
   return renderZincati('zincati', read)
 }
 
-const params = 'basearch group node_uuid os_checksum os_version platform stream'
+/** That of its machine id, as the agent derives it. */
+const id = '583627a932274834a8ebd99f4ed41c0d'
 
-/** Zincati keeps its parameters in a map without an order. @returns the request, and the names of its parameters. */
-function sorted(request: string): readonly [text: string, names: string] {
-  const [, path = '', query = ''] = /^GET (\S+?)\?(\S*) /.exec(request) ?? []
-  const pairs = query.split('&').sort()
-  const text = request.replace(`${path}?${query}`, `${path}?${pairs.join('&')}`)
-  return [text, pairs.map((pair) => pair.split('=')[0]).join(' ')]
-}
-
-test.skipIf(program === undefined)('takes a lock, and stages and finalises what the graph leads to', async () => {
-  const { url, requests } = await serve({ nodes: [node(booted, 0), node(newest, 1)], edges: [[0, 1]] })
-  machine = startZincati(tomlOf({ url, strategy: 'fleet_lock', group: 'workers' }), booted, [newest])
+test.skipIf(program === undefined)('takes a lock of this server, and stages what the graph leads to', async () => {
+  const { url, requests, holders } = await serve({ nodes: [node(booted, 0), node(newest, 1)], edges: [[0, 1]] })
+  machine = startZincati(tomlOf({ url, strategy: 'fleet_lock', group }), booted, [newest])
   await machine.reached('update finalized')
   expect(machine.calls()).toEqual([
     'rpm-ostree deploy  --register-driver=Zincati',
@@ -72,32 +115,32 @@ test.skipIf(program === undefined)('takes a lock, and stages and finalises what 
     `rpm-ostree deploy --lock-finalization --skip-branch-check revision=${newest.checksum} --disallow-downgrade`,
     `rpm-ostree finalize-deployment ${newest.checksum}`,
   ])
-  const [steady, graph = '', lock] = requests
-  const host = `host: ${new URL(url).host}\r\n`
-  const [text, names] = sorted(graph)
-  expect(names).toBe(params)
-  const id = /node_uuid=([0-9a-f]{32})/.exec(text)?.[1]
-  const query = `basearch=x86_64&group=workers&node_uuid=${id}&os_checksum=${booted.checksum}&os_version=${booted.version}&platform=metal&stream=stable`
-  expect(text).toBe(`GET /v1/graph?${query} HTTP/1.1\r\naccept: application/json\r\n${host}\r\n`)
-  const body = `{\n  "client_params": {\n    "id": "${id}",\n    "group": "workers"\n  }\n}`
-  const asked = (path: string): string =>
-    `POST ${path} HTTP/1.1\r\nfleet-lock-protocol: true\r\naccept: */*\r\n${host}content-length: ${body.length}\r\n\r\n${body}`
-  expect([steady, lock]).toEqual([asked('/v1/steady-state'), asked('/v1/pre-reboot')])
+  const asking = { host: new URL(url).host, group, node: id }
+  expect(requests.map(sorted)).toEqual([
+    lockRequest('/v1/steady-state', asking),
+    graphRequest({ ...asking, version: booted.version, os: booted.checksum }),
+    lockRequest('/v1/pre-reboot', asking),
+  ])
+  expect(await holders()).toEqual([id])
+})
+
+test.skipIf(program === undefined)('waits while another machine has the lock', async () => {
+  const { url } = await serve({ nodes: [node(booted, 0), node(newest, 1)], edges: [[0, 1]] }, 'other')
+  machine = startZincati(tomlOf({ url, strategy: 'fleet_lock', group }), booted, [newest])
+  await machine.reached('code 423: semaphore is at 0: no slot is free')
+  expect(machine.calls().some((call) => call.includes('finalize'))).toBe(false)
 })
 
 test.skipIf(program === undefined)('a machine of images asks for them, with its wariness', async () => {
-  const [now, later] = [3, 4].map((n) => `quay.io/fedora/fedora-coreos@sha256:${`${n}`.repeat(64)}`)
   const [from, to] = [
-    { ...booted, oci: `${now}` },
-    { ...newest, oci: `${later}` },
+    { ...booted, oci: `quay.io/fedora/fedora-coreos@sha256:${'3'.repeat(64)}` },
+    { ...newest, oci: `quay.io/fedora/fedora-coreos@sha256:${'4'.repeat(64)}` },
   ]
   const { url, requests } = await serve({ nodes: [node(from, 0), node(to, 1)], edges: [[0, 1]] })
   machine = startZincati(tomlOf({ url, wariness: '0.25' }), from, [to])
   await machine.reached('update finalized')
-  const [text, names] = sorted(requests[0] ?? '')
-  expect(names).toBe(`basearch group node_uuid oci os_checksum os_version platform rollout_wariness stream`)
-  expect(text).toContain('&rollout_wariness=0.250000&')
-  expect(text).toContain(`&os_checksum=${encodeURIComponent(from.oci)}&`)
+  const asking = { host: new URL(url).host, group: 'default', node: id, version: from.version }
+  expect(requests.map(sorted)).toEqual([graphRequest({ ...asking, os: from.oci, wariness: 0.25 })])
   expect(machine.calls()).toContainEqual(expect.stringMatching(/^rpm-ostree deploy --lock-finalization sha256:4{64} /))
 })
 

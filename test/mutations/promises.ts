@@ -166,6 +166,15 @@ export const promises: readonly Kept[] = [
   row('an adopted release waits for its age', 'adoptEdit', 'upstreams/adopt', (real) => (command, now) => {
     return real({ ...command, after: undefined }, now)
   }),
+  row('what a stream marks is adopted with its marks', 'readStream', 'fcos/adopt', (real) => (stream, files, now) => {
+    const { releases, ...rest } = JSON.parse(files.updates.text)
+    const all = releases.map((one: object) => ({ ...one, metadata: { rollout: { start_percentage: 1 } } }))
+    return real(
+      stream,
+      { ...files, updates: { ...files.updates, text: JSON.stringify({ ...rest, releases: all }) } },
+      now,
+    )
+  }),
   row('an answer is about the app that was asked for', 'parseAnswer', 'upstreams/hostile', (real) => (text) => {
     return real(text, /appid="\{(.*?)\}"/.exec(text)?.[1] ?? '')
   }),
