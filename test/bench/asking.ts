@@ -44,6 +44,8 @@ export function askForever(
   let answer = { missing: 0, closes: false }
   let isOver = false
   const post = (): void => {
+    // The server ended it meanwhile: there is another connection in its place.
+    if (socket.destroyed) return
     const bytes = next()
     isOver = bytes === undefined
     if (bytes) socket.write(bytes)

@@ -28,7 +28,7 @@ const variants: readonly (readonly [label: string, variant: FlipVariant])[] = [
 ]
 
 /** The control flips between two bare handlers: how far it is from 1 is the error of the others. */
-export const checkRows: readonly Row[] = runtimes.flatMap(([runtime, measure, least, leastInRamp]) =>
+const againstHono: readonly Row[] = runtimes.flatMap(([runtime, measure, least, leastInRamp]) =>
   variants.map(([label, variant]): Row => {
     const name = `check ${runtime} ${label}`
     return {
@@ -36,8 +36,7 @@ export const checkRows: readonly Row[] = runtimes.flatMap(([runtime, measure, le
       run: async ({ seconds }) => {
         const { slices, cpuShare } = await withLog((log) => measure(variant, seconds, log))
         const { value: ratio, low, high } = ratioOfNeighbours(slices)
-        const rates = slices.filter(({ kind }) => kind === 'A').map(({ rate }) => rate)
-        const value = rates.reduce((sum, one) => sum + one, 0) / rates.length
+        const value = rateOf(slices)
         const result = { name, value, unit: 'checks/CPU-s', ratio, low, high, against: 'bare Hono' }
         const share = { name: `${name}: server CPU`, value: 100 * cpuShare, unit: '%' }
         const goal = atLeast(ratio, label.startsWith('ramp') ? leastInRamp : least)
@@ -47,7 +46,29 @@ export const checkRows: readonly Row[] = runtimes.flatMap(([runtime, measure, le
   }),
 )
 
-async function withLog<T>(work: (log: number) => Promise<T>): Promise<T> {
+/** Against what Node itself needs for the same bytes, without a framework. */
+const againstNode = (['no-update', 'update', 'ramp'] as const).map((variant): Row => {
+  const name = `check raw Node ${variant}`
+  return {
+    name,
+    run: async ({ seconds }) => {
+      const { slices } = await withLog((log) => fromWithin('Node', 'node:http')(variant, seconds, log))
+      const { value, low, high } = ratioOfNeighbours(slices)
+      const of = { ratio: value, low, high, against: 'node:http', goal: atLeast(value, 0.7) }
+      return [{ name, value: rateOf(slices), unit: 'checks/CPU-s', ...of }]
+    },
+  }
+})
+
+export const checkRows: readonly Row[] = [...againstHono, ...againstNode]
+
+/** Of Platte, a CPU second. */
+export function rateOf(slices: FlipReport['slices']): number {
+  const rates = slices.filter(({ kind }) => kind === 'A').map(({ rate }) => rate)
+  return rates.reduce((sum, one) => sum + one, 0) / rates.length
+}
+
+export async function withLog<T>(work: (log: number) => Promise<T>): Promise<T> {
   const path = join(tmpdir(), `platte-bench-${process.pid}.log`)
   const log = await open(path, 'w')
   try {
@@ -59,9 +80,9 @@ async function withLog<T>(work: (log: number) => Promise<T>): Promise<T> {
 }
 
 /** The server flips and measures itself. */
-function fromWithin(runtime: 'Node' | 'Deno'): Measure {
+function fromWithin(runtime: 'Node' | 'Deno', against = 'Hono'): Measure {
   return async (variant, seconds, stdout) => {
-    const server = startChild('flip-server.ts', [variant, String(seconds)], { stdout, runtime })
+    const server = startChild('flip-server.ts', [variant, String(seconds), against], { stdout, runtime })
     const { port } = await server.next<{ port: number }>()
     const load = startChild('load.ts', [port, machinesOf(variant), seconds + 30].map(String))
     try {
@@ -74,7 +95,7 @@ function fromWithin(runtime: 'Node' | 'Deno'): Measure {
 }
 
 /** A Worker cannot tell its own CPU time: the client asks for one handler or the other, and reads that of the process. */
-async function fromOutside(variant: FlipVariant, seconds: number, stdout: number): Promise<FlipReport> {
+export async function fromOutside(variant: FlipVariant, seconds: number, stdout: number): Promise<FlipReport> {
   const documents = memoryDocuments()
   const publisher = await storeOf(variant, { documents })
   const answers = await answersOf(handlerOf(publisher), variant)

@@ -1,27 +1,30 @@
 /** One server that flips between two handlers, and counts what each of them answers. Runs on Node and on Deno, started by checks.ts. */
+import type { Server } from 'node:http'
 import { cpuUsage, stdout } from 'node:process'
 import { openChecks } from '../../src/checks/answer.ts'
 import { jsonLog } from '../../src/kernel/json-log.ts'
 import { bareApp, type Handler } from './bare.ts'
 import { report } from './child.ts'
 import { answersOf, storeOf } from './ramping.ts'
+import { answerRaw } from './raw-node.ts'
 import { measureFlips } from './slices.ts'
 import type { Slice } from './stats.ts'
 import { answeringFrom, type FlipVariant, handlerOf, serving } from './world.ts'
 
-const [name = 'control', seconds = '10'] = process.argv.slice(2)
+const [name = 'control', seconds = '10', against = 'Hono'] = process.argv.slice(2)
 const variant = name as FlipVariant
 const { listen, log } = await ('Deno' in globalThis ? onDeno() : onNode())
 const publisher = { ...(await storeOf(variant)), log }
 const full = handlerOf(publisher)
-const bare = bareApp(await answersOf(full, variant)).fetch as Handler
+const answers = await answersOf(full, variant)
+const bare = bareApp(answers).fetch as Handler
 const handlers = { A: variant === 'control' ? bare : full, B: bare }
 let kind: Slice['kind'] = 'A'
 let count = 0
 
 const isFull = (): boolean => kind === 'A' && variant !== 'control'
 const core = openChecks(serving(answeringFrom(publisher)))
-const { url } = await listen({ host: '127.0.0.1', port: 0 }, () => ({
+const running = await listen({ host: '127.0.0.1', port: 0 }, () => ({
   fetch: (request) => {
     count++
     return handlers[kind](request)
@@ -31,7 +34,12 @@ const { url } = await listen({ host: '127.0.0.1', port: 0 }, () => ({
     return isFull() ? core : undefined
   },
 }))
-report({ port: Number(new URL(url).port) })
+const isRaw = (): boolean => {
+  if (kind === 'B') count++
+  return kind === 'B'
+}
+if (against === 'node:http' && 'server' in running) answerRaw(running.server as Server, answers, isRaw)
+report({ port: Number(new URL(running.url).port) })
 const flip = (to: Slice['kind']): void => {
   kind = to
 }

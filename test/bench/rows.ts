@@ -5,6 +5,7 @@ import { fleetRows } from './fleet.ts'
 import { growthRows } from './growth.ts'
 import { hostileRow } from './hostile.ts'
 import { locksRow } from './locks.ts'
+import { millionRows } from './million.ts'
 import { mirrorRow } from './mirror.ts'
 import { packageRows } from './package.ts'
 import { pagesRow } from './pages.ts'
@@ -16,6 +17,7 @@ import { stepsRow } from './steps.ts'
 
 export const rows: readonly Row[] = [
   ...checkRows,
+  ...millionRows,
   ...startRows,
   ...commandRows,
   stepsRow,

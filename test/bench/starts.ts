@@ -152,6 +152,13 @@ async function onWorkerd(): Promise<Contest> {
 
 /** Built as they are deployed, and called by a small process as Lambda's own would. */
 async function onLambda(dir: string): Promise<Contest> {
+  const { env, event, answer, close } = await openLambda()
+  const [full, bare] = [bundleLambda(join(dir, 'full')), bundleLambda(join(dir, 'bare'), 'bare-lambda.ts')]
+  return { full: calledBy(full, event, env), bare: calledBy(bare, event, env), answer, close }
+}
+
+/** A bucket with an update, and the event of a check. */
+export async function openLambda() {
   const s3 = await startS3()
   const ref = parseStore(s3.setting)
   const prefix = 'prefix' in ref ? ref.prefix : ''
@@ -163,11 +170,10 @@ async function onLambda(dir: string): Promise<Contest> {
   }
   const answer = await answerFrom(publisher)
   const env = { ...s3.env, PLATTE_STORE: s3.setting, ...settingsOf(publisher), ANSWERS: JSON.stringify([answer]) }
-  const [full, bare] = [bundleLambda(join(dir, 'full')), bundleLambda(join(dir, 'bare'), 'bare-lambda.ts')]
   const headers = { 'Content-Type': 'text/xml' }
   const asked = { method: 'POST', path: checkPath, headers, body: Buffer.from(request) }
   const event = JSON.stringify(doors['function URL'](asked))
-  return { full: calledBy(full, event, env), bare: calledBy(bare, event, env), answer, close: () => s3.close() }
+  return { env, event, answer, close: () => s3.close() }
 }
 
 function calledBy(file: string, event: string, env: NodeJS.ProcessEnv): Start {
