@@ -13,15 +13,14 @@ import { readLock } from '../../src/locks/store.ts'
 import { startServer } from '../../src/runtime/node.ts'
 import { readSettings } from '../../src/runtime/settings.ts'
 import { makeStore, openStore } from '../../src/runtime/store.ts'
+import { execute } from '../changes.ts'
 import { makeSceneStore } from '../scenes/fixture.ts'
 import { type Deployed, type Machine, program, startZincati } from './machine.ts'
 import { graphRequest, lockRequest, sorted } from './requests.ts'
 
 const booted = { version: '44.20260621.3.1', checksum: '1'.repeat(64) }
 const newest = { version: '44.20260707.3.1', checksum: '3'.repeat(64) }
-const prefix = 'org.fedoraproject.coreos'
-
-const group = 'workers'
+const [app, group] = ['fedora-coreos', 'workers']
 let machine: Machine | undefined
 const ends: (() => unknown)[] = []
 afterEach(async () => {
@@ -29,16 +28,17 @@ afterEach(async () => {
   for (const end of ends.splice(0).reverse()) await end()
 })
 
-/** A Platte with a group of one slot, which `holder` has. */
-async function startPlatte(holder?: string) {
+/** A Platte with these releases in `stable`, and a group of one slot, which `holder` has. */
+async function startPlatte(releases: readonly object[], holder?: string) {
   const dir = mkdtempSync(join(tmpdir(), 'platte-zincati-store-'))
   ends.push(() => rmSync(dir, { recursive: true }))
   await makeStore({ kind: 'file', dir })
   const { documents, packages } = await openStore({ kind: 'file', dir })
   const { publisher, pin } = await makeSceneStore(documents, packages)
+  if (releases.length > 0) await execute(publisher, 'adopt', { app, channel: 'stable', create: true, releases })
   await createGroup(publisher, group, 1, 'operator')
   if (holder) await lockMachine(publisher, group, { id: holder, via: 'operator' })
-  const env = { PLATTE_STORE: `file:${dir}`, PLATTE_ROOT: pin, PORT: '0', PLATTE_LOCKS: 'on' }
+  const env = { PLATTE_STORE: `file:${dir}`, PLATTE_ROOT: pin, PORT: '0', PLATTE_LOCKS: 'on', PLATTE_APP: app }
   const { url, stop } = await startServer(readSettings(env, ['store', 'pin']), publisher)
   ends.push(stop)
   const holders = async () => ((await readLock({ documents }, group))?.lock.holders ?? []).map(({ id }) => id)
@@ -54,29 +54,22 @@ function requestsIn(text: string): readonly [requests: readonly string[], rest: 
   return [[text.slice(0, length), ...others], rest]
 }
 
-/** Before a Platte: writes down what comes, and answers for the graph. */
-async function serve(graph: object, holder?: string) {
-  const platte = await startPlatte(holder)
+/** A Platte, and before it what writes down what comes. */
+async function serve(releases: readonly object[], holder?: string) {
+  const platte = await startPlatte(releases, holder)
   const requests: string[] = []
-  const pass = (request: string, socket: Socket): void => {
-    const behind = connect(Number(new URL(platte.url).port), '127.0.0.1', () => behind.write(request))
-    behind.on('data', (bytes) => socket.write(bytes)).on('error', () => {})
-    socket.on('close', () => behind.destroy())
-  }
   const sockets = new Set<Socket>()
   const server: Server = createServer((socket) => {
-    sockets.add(socket.on('error', () => {}))
+    const behind = connect(Number(new URL(platte.url).port), '127.0.0.1')
+    for (const one of [socket, behind]) sockets.add(one.on('error', () => {}))
     let text = ''
     socket.on('data', (bytes) => {
       const [whole, rest] = requestsIn(text + bytes)
       text = rest
-      for (const request of whole) {
-        requests.push(request)
-        const body = JSON.stringify(graph)
-        if (request.startsWith('GET ')) socket.write(`HTTP/1.1 200 OK\r\ncontent-length: ${body.length}\r\n\r\n${body}`)
-        else pass(request, socket)
-      }
+      requests.push(...whole)
+      behind.write(bytes)
     })
+    behind.on('data', (bytes) => socket.write(bytes))
   })
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
   ends.push(() => {
@@ -86,14 +79,10 @@ async function serve(graph: object, holder?: string) {
   return { ...platte, requests, url: `http://127.0.0.1:${(server.address() as AddressInfo).port}` }
 }
 
-const node = ({ version, checksum, oci }: Deployed, age: number, more: object = {}) => ({
-  version,
-  metadata: {
-    [`${prefix}.releases.age_index`]: `${age}`,
-    [`${prefix}.scheme`]: oci ? 'oci' : 'checksum',
-    ...more,
-  },
-  payload: oci ?? checksum,
+/** As `adopt` brings it. */
+const release = ({ version, checksum, oci }: Deployed, more: object = {}) => ({
+  ...{ version, offered: true, boards: { x86_64: { checksum, ...(oci && { oci }) } } },
+  ...more,
 })
 
 function tomlOf(answers: ZincatiAnswers): string {
@@ -106,7 +95,7 @@ function tomlOf(answers: ZincatiAnswers): string {
 const id = '583627a932274834a8ebd99f4ed41c0d'
 
 test.skipIf(program === undefined)('takes a lock of this server, and stages what the graph leads to', async () => {
-  const { url, requests, holders } = await serve({ nodes: [node(booted, 0), node(newest, 1)], edges: [[0, 1]] })
+  const { url, requests, holders } = await serve([release(booted), release(newest)])
   machine = startZincati(tomlOf({ url, strategy: 'fleet_lock', group }), booted, [newest])
   await machine.reached('update finalized')
   expect(machine.calls()).toEqual([
@@ -125,32 +114,47 @@ test.skipIf(program === undefined)('takes a lock of this server, and stages what
 })
 
 test.skipIf(program === undefined)('waits while another machine has the lock', async () => {
-  const { url } = await serve({ nodes: [node(booted, 0), node(newest, 1)], edges: [[0, 1]] }, 'other')
+  const { url } = await serve([release(booted), release(newest)], 'other')
   machine = startZincati(tomlOf({ url, strategy: 'fleet_lock', group }), booted, [newest])
   await machine.reached('code 423: semaphore is at 0: no slot is free')
   expect(machine.calls().some((call) => call.includes('finalize'))).toBe(false)
 })
 
-test.skipIf(program === undefined)('a machine of images asks for them, with its wariness', async () => {
-  const [from, to] = [
-    { ...booted, oci: `quay.io/fedora/fedora-coreos@sha256:${'3'.repeat(64)}` },
-    { ...newest, oci: `quay.io/fedora/fedora-coreos@sha256:${'4'.repeat(64)}` },
-  ]
-  const { url, requests } = await serve({ nodes: [node(from, 0), node(to, 1)], edges: [[0, 1]] })
-  machine = startZincati(tomlOf({ url, wariness: '0.25' }), from, [to])
-  await machine.reached('update finalized')
+test.skipIf(program === undefined)('a machine of images asks for them, and gets what its wariness allows', async () => {
+  const [from, to, careful] = [booted, newest, { version: '44.20260721.3.0', checksum: '5'.repeat(64) }].map((one) => ({
+    ...one,
+    oci: `quay.io/fedora/fedora-coreos@sha256:${one.checksum}`,
+  })) as [Required<Deployed>, Deployed, Deployed]
+  const ramp = [{ at: '2020-01-01T00:00:00Z', share: 0.2 }]
+  const { url, requests } = await serve([release(from), release(to), release(careful, { ramp })])
+  machine = startZincati(tomlOf({ url, wariness: '0.25' }), from, [to, careful])
+  await machine.reached(`update finalized: ${newest.version}`)
   const asking = { host: new URL(url).host, group: 'default', node: id, version: from.version }
   expect(requests.map(sorted)).toEqual([graphRequest({ ...asking, os: from.oci, wariness: 0.25 })])
-  expect(machine.calls()).toContainEqual(expect.stringMatching(/^rpm-ostree deploy --lock-finalization sha256:4{64} /))
+  expect(machine.calls()).toContainEqual(expect.stringMatching(/^rpm-ostree deploy --lock-finalization sha256:3{64} /))
+})
+
+test.skipIf(program === undefined)('an unknown version goes through the floor', async () => {
+  const old = { version: '40.20240101.3.0', checksum: '7'.repeat(64) }
+  const { url } = await serve([release(booted, { floor: 'new keys' }), release(newest)])
+  machine = startZincati(tomlOf({ url }), old, [booted, newest])
+  await machine.reached(`update finalized: ${booted.version}`)
 })
 
 test.skipIf(program === undefined)('says of a dead end that it is one', async () => {
   const reason = 'https://example.org/1441'
-  const end = { [`${prefix}.updates.deadend`]: 'true', [`${prefix}.updates.deadend_reason`]: reason }
-  const { url } = await serve({ nodes: [node(booted, 0, end), node(newest, 1)], edges: [] })
+  const { url } = await serve([release(booted, { deadEnd: reason }), release(newest)])
   machine = startZincati(tomlOf({ url }), booted, [newest])
   await machine.reached(`current release detected as dead-end, reason: ${reason}`)
-  expect(machine.calls()).toContain(`pkexec /usr/libexec/zincati deadend-motd set --reason ${reason}`)
+  const calls = machine.calls
+  const call = `pkexec /usr/libexec/zincati deadend-motd set --reason ${reason}`
+  await expect.poll(calls, { timeout: 30_000 }).toContain(call)
+})
+
+test.skipIf(program === undefined)('logs why there is no graph', async () => {
+  const { url } = await serve([])
+  machine = startZincati(tomlOf({ url }), booted, [])
+  await machine.reached('server-side error, code 404: ')
 })
 
 test.skipIf(program === undefined)('refuses what is no configuration of it', async () => {
