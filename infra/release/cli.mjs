@@ -1,6 +1,6 @@
 /**
- * Builds the command line: `node infra/release/cli.mjs [FOLDER] [ENTRY]`. Node takes half a millisecond and more to load
- * a file, so what `platte serve` loads is one file, what every command loads another, and features are on their own.
+ * Builds the command line, or the server for Deno: `node infra/release/cli.mjs [FOLDER] [ENTRY]`. Node and Deno take half a millisecond and more
+ * to load a file, so what serving loads is one file, what every command loads another, and features are on their own.
  * JavaScript, since it runs before the project's own Node is there.
  */
 import { build } from 'rolldown'
@@ -8,7 +8,12 @@ import { build } from 'rolldown'
 const [dir = 'dist/cli', entry = 'src/cli/main.ts'] = process.argv.slice(2)
 
 /** Files by the module that loads at once all that is in them. What two load is in the first. */
-const files = { serve: 'src/cli/serve.ts', command: 'src/cli/run.ts', store: 'src/channels/cli/show.ts' }
+const files = {
+  serve: 'src/cli/serve.ts',
+  command: 'src/cli/run.ts',
+  store: 'src/channels/cli/show.ts',
+  deno: 'src/runtime/deno.ts',
+}
 const fileOf = new Map()
 
 await build({
@@ -40,6 +45,8 @@ await build({
 
 function place(context, id, name) {
   if (fileOf.has(id)) return
-  fileOf.set(id, name)
-  for (const next of context.getModuleInfo(id)?.importedIds ?? []) place(context, next, name)
+  const { importedIds = [], isEntry } = context.getModuleInfo(id) ?? {}
+  // Only the entry itself knows that it is the main module.
+  if (!isEntry) fileOf.set(id, name)
+  for (const next of importedIds) place(context, next, name)
 }

@@ -10,7 +10,7 @@ const root = resolve(import.meta.dirname, '../..')
 const out = join(root, 'dist/npm')
 
 const contents = [
-  ...['dist/cli', 'dist/lambda', 'dist/worker.mjs', 'dist/worker-full.mjs'],
+  ...['dist/cli', 'dist/deno', 'dist/lambda', 'dist/worker.mjs', 'dist/worker-full.mjs'],
   ...['dist/worker-objects.mjs', 'dist/worker-pages.mjs'],
   ...[
     'infra/aws',

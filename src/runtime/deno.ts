@@ -1,16 +1,16 @@
 /**
- * Platte on Deno: one process with a folder or a bucket as its store. It needs to read the store and to listen; with a
- * timestamp key it also writes the store and reads the keys:
+ * Platte on Deno, as `npm run build:deno` makes it: one process with a folder or a bucket as its store. It needs to read
+ * the store and to listen; with a timestamp key it also writes the store and reads the keys:
  *
  *     deno run --no-prompt --allow-env=PLATTE_*,PORT --allow-net=127.0.0.1:8787 \
- *       --allow-read=/var/lib/platte,/etc/platte/keys --allow-write=/var/lib/platte src/runtime/deno.ts
+ *       --allow-read=/var/lib/platte,/etc/platte/keys --allow-write=/var/lib/platte dist/deno/platte.mjs
  *
  * With a bucket it needs the network instead of the store's files, and the AWS SDK needs more:
  *
  *     deno run --no-prompt --allow-sys=osRelease,homedir \
  *       --allow-net=127.0.0.1:8787,example-updates.s3.eu-central-1.amazonaws.com \
  *       --allow-env=PLATTE_*,PORT,AWS_*,HOME,USERPROFILE,HOMEPATH,HOMEDRIVE,_X_AMZN_TRACE_ID \
- *       --allow-read=/etc/platte/keys src/runtime/deno.ts
+ *       --allow-read=/etc/platte/keys dist/deno/platte.mjs
  */
 
 import { existsSync } from 'node:fs'

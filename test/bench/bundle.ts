@@ -23,6 +23,14 @@ export function bundleCli(folder: string, entry?: string): string {
   return join(folder, 'platte.mjs')
 }
 
+/** As `bundleLambda`. */
+export function bundleDeno(folder: string, entry?: string): string {
+  const own = 'src/runtime/deno.ts'
+  const file = entry === undefined ? own : join('test/bench', entry)
+  run(String(scripts['build:deno']).replace('dist/deno', folder).replace(own, file))
+  return join(folder, 'platte.mjs')
+}
+
 function build(script: Script, out: string, entry?: string): void {
   const [first = ''] = entries.exec(scripts[script]) ?? []
   const command = String(scripts[script])

@@ -15,7 +15,7 @@ import { memoryDocuments } from '../memory.ts'
 import { denoBinary } from '../runtimes/start-deno.ts'
 import { startS3 } from '../s3/server.ts'
 import { type Answer, checkPath } from './bare.ts'
-import { bundleCli, bundleLambda } from './bundle.ts'
+import { bundleCli, bundleDeno, bundleLambda } from './bundle.ts'
 import { startChild } from './child.ts'
 import { atMost, type Row } from './row.ts'
 import { estimate, median } from './stats.ts'
@@ -96,13 +96,13 @@ async function onNode(dir: string): Promise<Contest> {
   return { full: node(full, 'serve'), bare: node(bare), answer, close: async () => {} }
 }
 
-/** Both from their sources, which Deno has compiled before. */
+/** Both as Platte is installed, and compiled before. */
 async function onDeno(dir: string): Promise<Contest> {
   const { answer, env } = await folderStore(dir)
   const flags = ['run', '--allow-all', '--no-prompt', '--cached-only', '--no-lock']
-  const deno = (file: string) =>
-    servedBy(denoBinary, [...flags, new URL(file, import.meta.url).pathname], { ...env, DENO_DIR: join(dir, 'deno') })
-  return { full: deno('../../src/runtime/deno.ts'), bare: deno('bare-deno.ts'), answer, close: async () => {} }
+  const deno = (file: string) => servedBy(denoBinary, [...flags, file], { ...env, DENO_DIR: join(dir, 'deno') })
+  const [full, bare] = [bundleDeno(join(dir, 'full')), bundleDeno(join(dir, 'bare'), 'bare-deno.ts')]
+  return { full: deno(full), bare: deno(bare), answer, close: async () => {} }
 }
 
 /** A process that says where it listens. */

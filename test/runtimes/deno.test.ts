@@ -1,4 +1,4 @@
-/** The real Deno as a process of its own, with the permissions that src/runtime/deno.ts names and no others. */
+/** What is installed for Deno, on the real one, with the permissions that src/runtime/deno.ts names and no others. */
 import type { ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
 import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises'
@@ -10,6 +10,7 @@ import { afterAll, beforeAll, expect, test } from 'vitest'
 import { openForReading } from '../../src/fleet/database.ts'
 import { readFleet } from '../../src/fleet/reader.ts'
 import { makeStore, openStore } from '../../src/runtime/store.ts'
+import { bundleDeno } from '../bench/bundle.ts'
 import { lockTokens, makeSceneStore, packagesUrl, publicUrl } from '../scenes/fixture.ts'
 import { lookAtPages } from '../scenes/pages.ts'
 import { elsewhereNames, playScene, sceneNames } from '../scenes/runner.ts'
@@ -18,6 +19,7 @@ import { firstLine, startDeno } from './start-deno.ts'
 
 const fleetToken = '0123456789abcdef0123'
 let dir: string
+let built: string
 let server: ChildProcess | undefined
 let url: string
 let elsewhere: ChildProcess | undefined
@@ -27,11 +29,12 @@ let elsewhereUrl: string
 function start(env: Readonly<Record<string, string>>, more: readonly string[] = []): ChildProcess {
   const read = `--allow-read=${join(dir, 'store')}`
   const permissions = ['--allow-env=PLATTE_*,PORT', '--allow-net=127.0.0.1', read, ...more]
-  return startDeno('src/runtime/deno.ts', { permissions, env: { ...env, DENO_DIR: join(dir, 'deno') } })
+  return startDeno(built, { permissions, env: { ...env, DENO_DIR: join(dir, 'deno') } })
 }
 
 beforeAll(async () => {
   dir = await mkdtemp(join(tmpdir(), 'platte-deno-'))
+  built = bundleDeno(join(dir, 'built'))
   const store = join(dir, 'store')
   await makeStore({ kind: 'file', dir: store })
   const { documents, packages } = await openStore({ kind: 'file', dir: store })

@@ -8,7 +8,7 @@ const root = resolve(import.meta.dirname, '../..')
 /** The binary itself: its launcher would not hand signals on. */
 export const denoBinary = join(dirname(createRequire(import.meta.url).resolve('deno/package.json')), 'deno')
 
-/** @param script from the top of the repository. */
+/** @param script from the top of the repository, or an absolute path. */
 export function startDeno(
   script: string,
   more: {
@@ -19,7 +19,7 @@ export function startDeno(
 ): ChildProcess {
   const { permissions, args = [], env = {} } = more
   const options = ['run', '--no-prompt', '--cached-only', '--no-lock', '--quiet', ...permissions]
-  return spawn(denoBinary, [...options, join(root, script), ...args], {
+  return spawn(denoBinary, [...options, resolve(root, script), ...args], {
     cwd: root,
     env: { HOME: '/nonexistent', DENO_NO_UPDATE_CHECK: '1', ...env },
     stdio: ['ignore', 'pipe', 'inherit'],
