@@ -24,7 +24,7 @@ export function answerProven(
     return after(core.prover(url, context.background), (prove) =>
       after(dialect ? core.answerIn(dialect, text, context) : core.answer(text, context), (plain) => {
         if (prove === undefined || plain.status !== 200) return plain
-        return after(prove(request, new TextEncoder().encode(plain.body)), (proof) => ({
+        return after(prove(request, plain.body), (proof) => ({
           ...plain,
           headers: { ...plain.headers, ...proof },
         }))

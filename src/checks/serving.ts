@@ -38,8 +38,8 @@ export interface Upstream {
   readonly newHasher: NewHasher
 }
 
-/** Headers that prove an answer. @param request and @param response bodies, byte for byte. */
-export type Proving = (request: Uint8Array, response: Uint8Array) => MaybePromise<Readonly<Record<string, string>>>
+/** Headers that prove an answer. @param request its body, byte for byte. @param response its body, sent in UTF-8. */
+export type Proving = (request: Uint8Array, response: string) => MaybePromise<Readonly<Record<string, string>>>
 
 /**
  * Finds how to prove the answer to a request; `undefined` where its URL asks for no proof.

@@ -1,21 +1,22 @@
 /** Proves answers to clients that ask for it in the URL, with keys that the root lists. */
-import { sha256 } from '@noble/hashes/sha2.js'
 import { currentCatalog } from '../catalog/cache.ts'
 import type { CatalogState } from '../catalog/read.ts'
 import type { Extension, FeatureContext, Prover, Proving } from '../checks/serving.ts'
 import type { CupKey } from '../documents/root.ts'
+import { toHex } from '../kernel/digest.ts'
 import { messageOf, PlatteError } from '../kernel/errors.ts'
 import { after, type MaybePromise } from '../kernel/maybe-promise.ts'
 import type { TextSource } from '../kernel/setting.ts'
 import { sameJson } from '../release/add-release.ts'
 import { importSigner } from '../trust/keys.ts'
 import { bytesOf, maxKeySetBytes, type P256Key, type PrivateCupKey, publicHalf, readKeySet } from './keys.ts'
-import { type CupRequest, derOf, digestsOf, proofText, readCup } from './proof.ts'
+import { type CupRequest, type DigestsOf, derOf, digestsOf, readCup } from './proof.ts'
 
-type Sign = (signed: Uint8Array) => MaybePromise<Uint8Array>
+/** @returns a signature in hex. */
+type Sign = (signed: Uint8Array) => MaybePromise<string>
 
 export interface CupCrypto {
-  readonly sha256: (...parts: readonly Uint8Array[]) => Uint8Array
+  readonly digestsOf: DigestsOf
   /** @returns what signs with ECDSA over SHA-256, in minimal DER. */
   readonly openP256: (key: P256Key) => MaybePromise<Sign>
   /** The same with ML-DSA-44; rejects where this runtime has none. */
@@ -23,10 +24,10 @@ export interface CupCrypto {
 }
 
 export const webCrypto: CupCrypto = {
-  sha256: (...parts) => parts.reduce((hash, part) => hash.update(part), sha256.create()).digest(),
+  digestsOf,
   async openP256({ kid: _, ...jwk }) {
     const { sign } = await importSigner(jwk, 'a CUP key')
-    return (signed) => sign(signed).then(derOf)
+    return (signed) => sign(signed).then((raw) => toHex(derOf(raw)))
   },
 }
 
@@ -87,7 +88,10 @@ async function openSigner(key: PrivateCupKey, crypto: CupCrypto): Promise<Signer
   const listed = new WeakMap()
   if (key.kty === 'EC') return { publicKey, listed, sign: await crypto.openP256(key) }
   const seed = bytesOf(key.priv)
-  const inScript = async () => (await import('./ml-dsa.ts')).openMlDsa(seed).sign
+  const inScript = async () => {
+    const { sign } = (await import('./ml-dsa.ts')).openMlDsa(seed)
+    return (signed: Uint8Array) => toHex(sign(signed))
+  }
   return { publicKey, listed, sign: await (crypto.openMlDsa?.(seed).catch(inScript) ?? inScript()) }
 }
 
@@ -109,12 +113,14 @@ const unknownKey = (keyId: string): PlatteError =>
  * Two headers for P-256, since some clients and proxies know only ETag. A proof of ML-DSA-44 is 4,905 characters: two would
  * be more than proxies let through.
  */
-function provingBy({ publicKey, sign }: Signer, { value }: CupRequest, { sha256 }: CupCrypto): Proving {
+function provingBy({ publicKey, sign }: Signer, { value }: CupRequest, { digestsOf }: CupCrypto): Proving {
   return (request, response) => {
-    const { requestDigest, signed } = digestsOf(sha256, value, request, response)
-    return after(sign(signed), (signature) => {
-      const proof = proofText(signature, requestDigest)
-      return { 'x-cup-server-proof': proof, ...(publicKey.kty === 'EC' && { etag: `W/"${proof}"` }) }
+    const digests = digestsOf(value, request, response)
+    return after(sign(digests.signed), (signature) => {
+      const proof = `${signature}:${digests.request}`
+      return publicKey.kty === 'EC'
+        ? { 'x-cup-server-proof': proof, etag: `W/"${proof}"` }
+        : { 'x-cup-server-proof': proof }
     })
   }
 }

@@ -1,4 +1,6 @@
 /** Client Update Protocol: what is signed, and how a proof is written. Pure. @see docs/protocols.md */
+import { sha256 } from '@noble/hashes/sha2.js'
+import { utf8ToBytes } from '@noble/hashes/utils.js'
 import { toHex } from '../kernel/digest.ts'
 
 /** What a client put into the URL. */
@@ -14,22 +16,30 @@ const maxValue = 256
 
 /** @returns `undefined` for a URL without `cup2key`; `malformed` for one that names no key or no nonce. */
 export function readCup(url: string): CupRequest | 'malformed' | undefined {
-  const value = new URLSearchParams(url.slice(url.indexOf('?') + 1)).get('cup2key')
+  const value = new URLSearchParams(url.slice(url.indexOf('?'))).get('cup2key')
   if (value === null) return undefined
   const [, keyId] = /^([\w-]{1,64}):./s.exec(value) ?? []
   return keyId !== undefined && value.length <= maxValue ? { value, keyId } : 'malformed'
 }
 
-type Sha256 = (...parts: readonly Uint8Array[]) => Uint8Array
+/** @param value as in `CupRequest`. @param response in UTF-8. */
+export type DigestsOf = (value: string, request: Uint8Array, response: string) => Digests
 
-/** The 32 bytes that are signed, and the digest of the request, which a proof repeats. */
-export function digestsOf(sha256: Sha256, value: string, request: Uint8Array, response: Uint8Array) {
-  const requestDigest = sha256(request)
-  return { requestDigest, signed: sha256(requestDigest, sha256(response), new TextEncoder().encode(value)) }
+interface Digests {
+  /** 32 bytes. */
+  readonly signed: Uint8Array
+  /** In hex, as a proof repeats it. */
+  readonly request: string
 }
 
-export const proofText = (signature: Uint8Array, requestDigest: Uint8Array): string =>
-  `${toHex(signature)}:${toHex(requestDigest)}`
+export const digestsOf: DigestsOf = (value, request, response) => {
+  const digest = sha256(request)
+  const all = sha256
+    .create()
+    .update(digest)
+    .update(sha256(utf8ToBytes(response)))
+  return { request: toHex(digest), signed: all.update(utf8ToBytes(value)).digest() }
+}
 
 /** A signature of P-256 as WebCrypto gives it (r‖s) in minimal DER, as clients read it. @see RFC 3279 §2.2.3 */
 export function derOf(raw: Uint8Array): Uint8Array {

@@ -24,10 +24,14 @@ export function platformBoard(system: readonly string[], processor: readonly str
 }
 
 function firstIn(names: Readonly<Record<string, string>>, words: readonly string[]): string | undefined {
-  const known = words.map((word) => word.toLowerCase()).find((word) => Object.hasOwn(names, word))
-  return known === undefined ? undefined : names[known]
+  for (const one of words) {
+    const word = one.toLowerCase()
+    if (Object.hasOwn(names, word)) return names[word]
+  }
+  return undefined
 }
 
+const noCohort: readonly string[] = []
 /** A name that others gave, and the place that this endpoint added, in 10,000. */
 const cohortForm = /^([A-Za-z][\w.-]{0,63})?(?::(\d{4}))?$/
 
@@ -48,8 +52,8 @@ export function placeClient(
   { id, cohort }: { readonly id: string; readonly cohort: string | undefined },
   random: Random,
 ): Placed {
-  const [, name = '', place] = cohortForm.exec(cohort ?? '') ?? []
-  const channel = groupOf([...hints, name].find((hint) => hint !== '') ?? defaultChannel)
+  const [, name = '', place] = (cohort && cohortForm.exec(cohort)) || noCohort
+  const channel = groupOf(hints.find((hint) => hint !== '') || name || defaultChannel)
   // An id of zeros is none.
   if (/[^{}0-]/.test(id) || cohort === undefined) return { channel, rampId: id }
   if (place !== undefined) return { channel, rampId: `cohort-${place}` }

@@ -111,33 +111,42 @@ function appOf(app: Members, shared: ReturnType<typeof sharedOf>, random: Random
 
 /** These are members of JSON's own types; texts of earlier clients are read, too. Without permission there is no rollback. */
 function limitsOf(check: Members): ClientLimits {
+  const limits: Draft<ClientLimits> = {}
   const prefix = textOf(check.targetversionprefix)
-  return {
-    ...(prefix !== '' && { versionPrefix: prefix }),
-    ...(isTrue(check.updatedisabled) && { takesNoUpdate: true }),
-    ...(!isTrue(check.rollback_allowed) && { takesNoRollback: true }),
-  }
+  if (prefix !== '') limits.versionPrefix = prefix
+  if (isTrue(check.updatedisabled)) limits.takesNoUpdate = true
+  if (!isTrue(check.rollback_allowed)) limits.takesNoRollback = true
+  return limits
 }
 
 const isTrue = (value: unknown): boolean => value === true || value === 1 || value === 'true' || value === '1'
 
-const dataOf = ({ data }: Members): readonly string[] =>
-  listOf(data, maxData, 'data members of one app').flatMap((one) => {
+function dataOf({ data }: Members): readonly string[] {
+  const indexes: string[] = []
+  for (const one of listOf(data, maxData, 'data members of one app')) {
     const { name, index } = objectOf(one)
-    return name === 'install' ? [textOf(index)] : []
-  })
+    if (name === 'install') indexes.push(textOf(index))
+  }
+  return indexes
+}
 
 /** `cached_items` in 4.x; in 3.x a fingerprint, which this endpoint makes of the SHA-256. */
-const heldBy = ({ cached_items, packages, fp }: Members): readonly string[] =>
-  [
-    ...listOf(cached_items, maxHeld, 'cached items of one app').map((one) => objectOf(one).sha256),
-    ...listOf(objectOf(packages).package, maxHeld, 'packages of one app').map((one) => objectOf(one).fp),
-    fp,
-  ].flatMap((one) => (typeof one === 'string' && one !== '' ? one.replace(/^1\./, '') : []))
+function heldBy({ cached_items, packages, fp }: Members): readonly string[] {
+  const held: string[] = []
+  const add = (one: unknown): void => {
+    if (typeof one === 'string' && one !== '') held.push(one.startsWith('1.') ? one.slice(2) : one)
+  }
+  for (const one of listOf(cached_items, maxHeld, 'cached items of one app')) add(objectOf(one).sha256)
+  for (const one of listOf(objectOf(packages).package, maxHeld, 'packages of one app')) add(objectOf(one).fp)
+  add(fp)
+  return held
+}
 
 /** `event` in 3.x, `events` in 4.x. */
 function eventsOf({ event, events }: Members, problems: string[]): readonly OmahaEvent[] {
-  return listOf(events ?? event, maxEvents, 'events of one app').flatMap((one, index) => {
+  const list = listOf(events ?? event, maxEvents, 'events of one app')
+  if (list.length === 0) return []
+  return list.flatMap((one, index) => {
     const { eventtype, eventresult, previousversion, ...more } = objectOf(one)
     const [type, result] = [Number(eventtype), Number(eventresult ?? 0)]
     if (!isCount(type) || !isCount(result)) {

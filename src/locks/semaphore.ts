@@ -44,12 +44,12 @@ export const isHolderId = (id: string): boolean => /^[^\p{Cc}\p{Cs}\p{Zl}\p{Zp}]
 
 /** Compares by code point: like the bytes of UTF-8, and like Go. */
 export function compareIds(a: string, b: string): number {
-  const [left, right] = [[...a], [...b]]
-  for (const [i, one] of left.entries()) {
-    const [mine = 0, other = -1] = [one.codePointAt(0), right[i]?.codePointAt(0)]
+  for (let i = 0; i < Math.min(a.length, b.length); i++) {
+    // Of a pair of surrogates that differ in the second, the first is the same.
+    const [mine = 0, other = 0] = [a.codePointAt(i), b.codePointAt(i)]
     if (mine !== other) return mine - other
   }
-  return left.length - right.length
+  return a.length - b.length
 }
 
 export const isInOrder = (ids: readonly string[]): boolean =>

@@ -6,8 +6,9 @@ import type { Clock, Instant } from '../kernel/clock.ts'
 import { PlatteError } from '../kernel/errors.ts'
 import { isoText } from '../kernel/format.ts'
 import type { Random } from '../kernel/random.ts'
+import { turnAt } from '../kernel/turns.ts'
 import type { Documents } from '../store/documents.ts'
-import { update } from '../store/update.ts'
+import { type Edited, update } from '../store/update.ts'
 import {
   checkLock,
   decodeStored,
@@ -183,7 +184,8 @@ export async function editLock<Result>(
 ): Promise<LockOutcome<Result>> {
   const key = lockKey(group)
   const ours = new Map<string, LockOutcome<Result>>()
-  const attempt = async () => {
+  const turn = turnAt(locking.documents, key)
+  const attempt = async (): Promise<Edited<LockOutcome<Result>>> => {
     const stored = await readLock(locking, group)
     const [landed] = stored?.lock.nonces.flatMap((nonce) => ours.get(nonce) ?? []) ?? []
     if (landed !== undefined) return { result: landed }
@@ -193,13 +195,14 @@ export async function editLock<Result>(
     const current = { lock: before, exists: stored !== undefined, now }
     const { result, change } = edit(current)
     if (change === undefined) return { result: { result, before, after: before, events: [] } }
+    if (await turn.begin()) return attempt()
     const nonce = nonceOf(locking.random)
     const after = next(current, change, { nonce, claimedBy: locking.claimFor?.(group) })
     const outcome = { result, before, after, events: change.events }
     ours.set(nonce, outcome)
     return { result: outcome, write: { key, bytes: encode(after), token: stored?.token } }
   }
-  return update(locking, key, attempt, { recognisesItself: true })
+  return update(locking, key, attempt, { recognisesItself: true }).finally(turn.end)
 }
 
 interface Writing {
@@ -223,7 +226,10 @@ function next({ lock: current, exists, now }: Current, change: LockChange, { non
     history: [...current.history, ...events.map((event) => ({ at, ...event }))].slice(-maxHistory),
   }
   const there = Object.entries(value).filter(([, one]) => one !== undefined)
-  return checkLock(lockKey(current.group), Object.fromEntries(there))
+  const checked = Object.fromEntries(there)
+  if (more?.policy !== undefined) return checkLock(lockKey(current.group), checked)
+  // A list of zones is long, and was checked when it was read.
+  return { ...checkLock(lockKey(current.group), { ...checked, policy: {} }), policy: current.policy }
 }
 
 /** 32 hex digits. */

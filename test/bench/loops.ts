@@ -15,6 +15,22 @@ export function microsPerTurn(work: Work, seconds: number): Estimate {
   return estimate(costs.slice(batches))
 }
 
+/** µs a turn of each, in batches that alternate, so that what slows the machine slows all of them. */
+export function microsInTurn<Name extends string>(
+  works: Readonly<Record<Name, Work>>,
+  seconds: number,
+): Readonly<Record<Name, readonly number[]>> {
+  const all = Object.entries<Work>(works)
+  const rounds = Math.ceil((seconds * 1000) / batchMs / all.length)
+  const costs = Object.fromEntries(all.map(([name]) => [name, [] as number[]])) as Record<Name, number[]>
+  for (let round = 0; round < 2 * rounds; round++)
+    for (const [name, work] of all) {
+      const micros = microsOfBatch(work)
+      if (round >= rounds) costs[name as Name].push(micros)
+    }
+  return costs
+}
+
 /** A turn that takes its time. */
 export type AsyncWork = (turn: number) => Promise<unknown>
 

@@ -9,6 +9,7 @@ import { millionRows } from './million.ts'
 import { mirrorRow } from './mirror.ts'
 import { packageRows } from './package.ts'
 import { pagesRow } from './pages.ts'
+import { cupRow, jsonRow } from './proofs.ts'
 import { readsRow } from './reads.ts'
 import type { Row } from './row.ts'
 import { simulationRow } from './simulation.ts'
@@ -21,6 +22,8 @@ export const rows: readonly Row[] = [
   ...startRows,
   ...commandRows,
   stepsRow,
+  cupRow,
+  jsonRow,
   ...growthRows,
   simulationRow,
   hostileRow,

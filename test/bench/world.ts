@@ -11,7 +11,7 @@ import type { Serving } from '../../src/checks/serving.ts'
 import { type Answering, checkForUpdate } from '../../src/checks/update-check.ts'
 import type { ChannelManifest } from '../../src/documents/channel.ts'
 import { moveDetails } from '../../src/documents/details.ts'
-import type { PublicKey } from '../../src/documents/root.ts'
+import type { CupKey, PublicKey } from '../../src/documents/root.ts'
 import { systemClock } from '../../src/kernel/clock.ts'
 import { isoText } from '../../src/kernel/format.ts'
 import { systemRandom } from '../../src/kernel/random.ts'
@@ -90,10 +90,15 @@ export type FlipVariant = 'no-update' | 'update' | 'ramp' | 'control'
 export const releasesOf = (variant: FlipVariant): Channels =>
   new Map([['beta', [...(variant === 'update' ? [release('4593.2.0')] : []), release(runningVersion)]]])
 
+type StoreOptions = Partial<Pick<Publisher, 'documents' | 'packages'>> & {
+  readonly format?: number
+  readonly cup?: readonly CupKey[]
+}
+
 /** A store with one channel for each entry. */
 export async function newStore(
   channels: Channels,
-  { format = 1, ...store }: Partial<Pick<Publisher, 'documents' | 'packages'>> & { readonly format?: number } = {},
+  { format = 1, cup, ...store }: StoreOptions = {},
 ): Promise<Publisher> {
   const [root, release, timestamp] = [await newKey(), await newKey(), await newKey()]
   const open = {
@@ -111,7 +116,8 @@ export async function newStore(
     { root: [root.key], release: [release.key], timestamp: [timestamp.key] },
     { issuedAt: isoText(systemClock()), maxValidity: 'P14D' },
   )
-  const { pin } = await initStore(open, { ...document, format }, [root.signer])
+  const roles = { ...document.roles, ...(cup && { cup: { keys: [...cup] } }) }
+  const { pin } = await initStore(open, { ...document, format, roles }, [root.signer])
   const publisher = { ...open, pin: parsePin(pin) }
   await commitAll(publisher, channels, format)
   return publisher

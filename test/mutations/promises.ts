@@ -182,6 +182,16 @@ export const promises: readonly Kept[] = [
   row('a rule names one pipeline', 'problemsOf', 'publish/policy', always([])),
   row('a name is taken away by who may', 'changedBy', 'publish/tokens', (real) => (command) => real(command)),
   row('an identity token is sent where nobody else reads it', 'isConfidential', 'publish/client', always(true)),
+  row('no zone has more holders than its policy says', 'zoneVeto', 'locks/zones', always(undefined)),
+  row('a slot soaks after its holder came back', 'soakLeft', 'locks/edges', always(0)),
+  row('a closed gate gives no slot', 'askGate', 'lock-gates/gates', () => async () => ({ kind: 'open' })),
+  row('a gate that does not answer is closed', 'askGate', 'lock-gates/gates', (real) => async (...args) => {
+    const answer = await real(...args)
+    return answer.kind === 'failed' ? { kind: 'open' } : answer
+  }),
+  row('writers of one process take turns', 'turnAt', 'locks/turns', (real) => (...args) => {
+    return { ...real(...args), begin: async () => false }
+  }),
   row('a package is signed with a receipt alone', 'requireReceipt', 'uploads/receipts', (real) => (...args) => {
     return real(...args).catch(() => ({}))
   }),
