@@ -7,7 +7,6 @@ import { after, type MaybePromise, mapInOrder } from '../kernel/maybe-promise.ts
 import type { BoardPackages } from '../release/channel.ts'
 import { boardNameOf } from '../release/decide.ts'
 import { reasonText } from '../release/explanation.ts'
-import { compareVersions, parseVersion } from '../release/version.ts'
 import { type Dialect, xmlDialect } from './dialect.ts'
 import { reportContact, reportNoApp, reportRefusal, type Sender } from './events.ts'
 import type { Alike } from './omaha/alike.ts'
@@ -121,25 +120,14 @@ function queryOf({ installSource }: OmahaRequest, app: OmahaAppRequest): Query {
     isManual: client === undefined ? installSource === 'ondemandupdate' : client.installSource === 'ondemand',
     isSyncer: syncer !== undefined,
     limits: hasFallenBack ? { ...limits, hasFallenBack } : limits,
+    browser: client?.browser,
   }
 }
 
 const answerClient = (checking: Checking, app: OmahaAppRequest, asked: Query): MaybePromise<OmahaAppResponse> =>
   after(onBoard(checking, asked), (query) =>
-    after(checkForUpdate(checking, query), (decision) =>
-      responseOf(checking, app, query, forBrowser(decision, app.client?.browser)),
-    ),
+    after(checkForUpdate(checking, query), (decision) => responseOf(checking, app, query, decision)),
   )
-
-/** A browser that is too old would download the package again and again, and install it never. */
-function forBrowser(decision: Checked, browser = ''): Checked {
-  if (decision.kind === 'no-update') return decision
-  const least = decision.packages.packages[0].install?.minBrowser
-  const [has, needs] = [parseVersion(browser), parseVersion(least ?? '')]
-  if (has === undefined || compareVersions(has, needs) >= 0) return decision
-  const because = `it needs version ${least} of the browser`
-  return { kind: 'no-update', reason: 'target', candidate: decision.offer, because }
-}
 
 /** `decision` is `undefined` for an app without an updatecheck. */
 function responseOf(checking: Checking, app: OmahaAppRequest, query: Query, decision?: Checked): OmahaAppResponse {

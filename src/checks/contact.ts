@@ -24,6 +24,8 @@ export interface Contact extends Line {
   readonly syncer?: true | undefined
   readonly ping?: true | undefined
   readonly check?: true | undefined
+  /** What a browser is counted as for the first time on a day. */
+  readonly daily?: 'seen' | 'active' | 'seen,active' | undefined
   /** The answer to a check. */
   readonly decision?: 'update' | 'no-update' | undefined
   /** Of `release/decide.ts`, for `no-update`. */

@@ -1,10 +1,12 @@
 /** Contacts: what an app of a request asked, what it got and what it reported, as one line for the sinks. */
 import { failureOf } from '../http/problem.ts'
 import type { RequestIds } from '../http/request-id.ts'
+import type { Clock, Instant } from '../kernel/clock.ts'
 import { describeError, type Log, type LogEntry } from '../kernel/log.ts'
 import type { Decision } from '../release/decide.ts'
 import type { Contact, FleetEvent } from './contact.ts'
 import type { Alike } from './omaha/alike.ts'
+import { firstToday, type OmahaClient } from './omaha/client.ts'
 import type { OmahaAppRequest, OmahaEvent, OmahaRequest, Reported } from './omaha/omaha.ts'
 import { shareContact } from './shared-contact.ts'
 import { appKey } from './update-check.ts'
@@ -29,7 +31,7 @@ export function fanOut([first, ...others]: readonly [EventSink, ...EventSink[]])
 
 interface Reporting {
   readonly events: EventSink
-  readonly reader: { readonly log: Log }
+  readonly reader: { readonly log: Log; readonly clock: Clock }
 }
 
 /** What is reported beside an app and its answer. */
@@ -61,7 +63,12 @@ export function reportContact(from: Answered, key: string, app: OmahaAppRequest,
   report(serving, { ...contact, machine, requestId }, `${members[0]}${machine}${members[1]}${requestId}${members[2]}`)
 }
 
-function contactOf({ request, ids }: Answered, key: string, app: OmahaAppRequest, decision?: Decision): Contact {
+function contactOf(
+  { serving, request, ids }: Answered,
+  key: string,
+  app: OmahaAppRequest,
+  decision?: Decision,
+): Contact {
   const withheld = decision?.kind === 'no-update' ? decision : undefined
   const contact: Draft<Contact> = {
     level: 'info',
@@ -84,6 +91,7 @@ function contactOf({ request, ids }: Answered, key: string, app: OmahaAppRequest
   // What most contacts lack: each member costs every line, also without a value.
   if (decision?.kind === 'update') contact.offered = decision.offer.release.version
   if (withheld?.because !== undefined) contact.because = withheld.because
+  if (app.client !== undefined) addDaily(contact, app.client, serving.reader.clock())
   if (app.events.length > 0) addEvents(contact, app)
   if (app.syncer) contact.syncer = true
   if (app.problem !== undefined) contact.problem = cut(app.problem, maxProblem)
@@ -92,6 +100,11 @@ function contactOf({ request, ids }: Answered, key: string, app: OmahaAppRequest
 }
 
 type Draft<T> = { -readonly [Member in keyof T]: T[Member] }
+
+function addDaily(contact: Draft<Contact>, client: OmahaClient, now: Instant): void {
+  const daily = firstToday(client, now)
+  if (daily !== undefined) contact.daily = daily
+}
 
 function addEvents(contact: Draft<Contact>, app: OmahaAppRequest): void {
   const news = app.events.filter((event) => isNews(event, app))

@@ -113,7 +113,18 @@ function outcomeOf(decision: Decision, course: explained.Course = {}): Outcome {
 }
 
 const needed = ['app', 'channel', 'version', 'board'] as const
-const known: readonly string[] = [...needed, 'machine', 'oem', 'manual', 'syncer', 'prefix', 'scheme', 'wariness', 'at']
+const known: readonly string[] = [
+  ...needed,
+  'machine',
+  'oem',
+  'manual',
+  'syncer',
+  'prefix',
+  'browser',
+  'scheme',
+  'wariness',
+  'at',
+]
 const switches = ['manual', 'syncer'] as const
 /** Longer than any id or version of the field. */
 const maxLength = 256
@@ -156,12 +167,12 @@ function problemOf(parameters: Readonly<Record<string, readonly string[]>>): str
     problems.push('wariness must be a number of 0 to 1')
   return problems.length === 0
     ? undefined
-    : `${problems.join('; ')}. Ask as /v1/explain?app=&channel=&version=&board=[&machine=][&oem=][&manual=1][&syncer=1][&prefix=][&scheme=][&wariness=][&at=]`
+    : `${problems.join('; ')}. Ask as /v1/explain?app=&channel=&version=&board=[&machine=][&oem=][&manual=1][&syncer=1][&prefix=][&browser=][&scheme=][&wariness=][&at=]`
 }
 
 function questionOf(asked: Readonly<Record<string, string>>): Omit<ExplainQuery, 'audience'> {
   const { app = '', channel = '', version = '', board = '', machine: machineId = '', oem = '', prefix, at } = asked
-  const { scheme, wariness } = asked
+  const { scheme, wariness, browser } = asked
   return {
     query: {
       ...{ app: appKey(app), channel: groupOf(channel), version, board, machineId, oem },
@@ -169,6 +180,7 @@ function questionOf(asked: Readonly<Record<string, string>>): Omit<ExplainQuery,
       ...(prefix && { limits: { versionPrefix: prefix } }),
       ...(scheme && { scheme: scheme as Scheme }),
       ...(wariness && { wariness: Number(wariness) }),
+      ...(browser && { browser }),
     },
     at: at ? Date.parse(at) : undefined,
   }

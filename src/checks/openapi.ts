@@ -170,6 +170,7 @@ const explainOf = (isSecret: boolean): Operation => ({
       shape: { type: 'string', enum: ['checksum', 'oci'] },
     },
     wariness: { about: 'Its `rollout_wariness`.', shape: { type: 'number', minimum: 0, maximum: 1 } },
+    browser: { about: 'The version of the browser that it is in.', shape: word },
     at: { about: 'At this instant; default: now.', shape: text, example: '2026-12-01T09:00:00Z' },
   },
   ...(isSecret && { security: ['explainToken'] }),

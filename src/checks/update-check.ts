@@ -7,6 +7,7 @@ import type { Instant } from '../kernel/clock.ts'
 import { after, type MaybePromise } from '../kernel/maybe-promise.ts'
 import { type BoardPackages, isImage, payloadOf, type Scheme } from '../release/channel.ts'
 import { boardNameOf, type Check, type Decision, decide } from '../release/decide.ts'
+import { compareVersions, parseVersion } from '../release/version.ts'
 
 /** One machine's question. */
 export interface Query extends Check {
@@ -16,6 +17,8 @@ export interface Query extends Check {
   readonly channel: string
   /** Of a machine that installs images: it reads the graph. */
   readonly scheme?: Scheme
+  /** The version of the browser that it is in, where that is known. */
+  readonly browser?: string | undefined
 }
 
 /** Channels read for one request: a Worker may ask a store 50 times. */
@@ -35,7 +38,8 @@ export type Review = (query: Query, decision: Decision, now: Instant) => Decisio
 type NoUpdate = Exclude<Decision, { kind: 'update' }>
 
 /** A decision, and the packages that are offered. */
-export type Checked = NoUpdate | (Exclude<Decision, NoUpdate> & { readonly packages: BoardPackages })
+export type Checked = NoUpdate | Offered
+type Offered = Exclude<Decision, NoUpdate> & { readonly packages: BoardPackages }
 
 /**
  * Decides one query, as of its arrival. A channel that cannot be used, or details that cannot be had, are a reason for no
@@ -61,7 +65,9 @@ export function requirePackages(answering: Answering, query: Query, decision: De
   if (decision.kind === 'no-update') return decision
   const { kind, offer } = decision
   return after(findPackages(answering, { app: query.app, board: boardNameOf(query) }, offer), (packages) =>
-    'reason' in packages ? { ...noUpdateBecause(packages), candidate: offer } : { kind, offer, packages },
+    'reason' in packages
+      ? { ...noUpdateBecause(packages), candidate: offer }
+      : forBrowser({ kind, offer, packages }, query.browser),
   )
 }
 
@@ -71,6 +77,15 @@ export function requireImage(decision: Decision, scheme?: Scheme): Decision {
   const { packages } = decision.offer
   const isThere = scheme === undefined ? isImage(packages) : payloadOf(packages, scheme) !== undefined
   return isThere ? decision : { kind: 'no-update', reason: 'no-package', candidate: decision.offer }
+}
+
+/** A browser that is too old would download the package again and again, and install it never. */
+function forBrowser(decision: Offered, browser = ''): Checked {
+  const least = decision.packages.packages[0].install?.minBrowser
+  const [has, needs] = [parseVersion(browser), parseVersion(least ?? '')]
+  if (has === undefined || compareVersions(has, needs) >= 0) return decision
+  const because = `it needs version ${least} of the browser`
+  return { kind: 'no-update', reason: 'target', candidate: decision.offer, because }
 }
 
 /** What keeps a query from being decided, as a decision. */

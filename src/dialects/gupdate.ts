@@ -2,14 +2,15 @@
  * gupdate 2.0: how Chromium checks extensions that come by policy. A GET with one `x` for each extension, answered in XML.
  * @see https://developer.chrome.com/docs/extensions/how-to/distribute/host-on-linux
  */
+import { daysAt, lastCount, type OmahaClient } from '../checks/omaha/client.ts'
 import type { OmahaAppRequest, OmahaAppResponse, OmahaRequest } from '../checks/omaha/omaha.ts'
 import { escapeAttribute } from '../checks/omaha/xml-text.ts'
 import { urlPathOf } from '../documents/paths.ts'
 import type { Instant } from '../kernel/clock.ts'
 import { PlatteError } from '../kernel/errors.ts'
+import { defined } from '../kernel/json.ts'
 import { systemRandom } from '../kernel/random.ts'
 import { placeClient, platformBoard } from './client.ts'
-import { daysAt } from './json-answer.ts'
 
 const maxApps = 256
 
@@ -36,11 +37,26 @@ interface Shared {
 function appOf(app: URLSearchParams, { board, channel: hint, browser }: Shared): OmahaAppRequest {
   const text = (name: string): string => app.get(name) ?? ''
   const appId = text('id')
+  const ping = new URLSearchParams(text('ping'))
   const { channel, rampId } = placeClient([hint], { id: '', cohort: undefined }, systemRandom)
+  const client: OmahaClient = {
+    installSource: text('installsource'),
+    rampId,
+    browser,
+    operations: '',
+    held: [],
+    data: [],
+  }
   return {
     ...{ appId, version: text('v'), track: channel, board, machineId: '', oem: text('brand') },
     ...{ oemVersion: '', bootId: '', machineAlias: '', ping: app.has('ping'), updateCheck: app.has('uc'), events: [] },
-    client: { installSource: text('installsource'), rampId, browser, operations: '', held: [], data: [] },
+    client: {
+      ...client,
+      ...defined({
+        lastSeen: lastCount(ping.get('rd'), ping.get('r')),
+        lastActive: lastCount(ping.get('ad'), ping.get('a')),
+      }),
+    },
     ...(appId === '' && { problem: 'id is empty' }),
   }
 }

@@ -1,5 +1,5 @@
 /** Answers to JSON requests. "ok" cannot be written without a complete artefact: such an answer crashes Chromium 156. */
-import type { OmahaClient } from '../checks/omaha/client.ts'
+import { daysAt, type OmahaClient } from '../checks/omaha/client.ts'
 import type {
   OmahaAppRequest,
   OmahaAppResponse,
@@ -89,8 +89,6 @@ interface Crx3 {
 
 /** Clients strip it; it keeps a script tag from running the answer. */
 const prefix = `)]}'\n`
-/** Days since 2007-01-01, which clients store as the day of their installation and of their last use. */
-export const daysAt = (now: Instant): number => Math.floor((now - Date.UTC(2007, 0, 1)) / 86_400_000)
 
 /** @param apps one for each app of the request, in its order. */
 export function renderJsonResponse(

@@ -3,7 +3,7 @@
  * client sends, are ignored: one bad app spoils no other.
  * @see Chromium, docs/updater/protocol_3_1.md, protocol_4.md; components/update_client
  */
-import type { OmahaClient } from '../checks/omaha/client.ts'
+import { lastCount, type OmahaClient } from '../checks/omaha/client.ts'
 import type { OmahaAppRequest, OmahaEvent, OmahaRequest } from '../checks/omaha/omaha.ts'
 import { PlatteError } from '../kernel/errors.ts'
 import { parseJsonObject } from '../kernel/json.ts'
@@ -89,6 +89,7 @@ function appOf(app: Members, shared: ReturnType<typeof sharedOf>, random: Random
     data: dataOf(app),
   }
   if (cohort !== undefined && updateCheck) client.cohort = cohort
+  if (isObject(app.ping)) addPing(client, app.ping)
   const request: Draft<OmahaAppRequest> = {
     appId,
     version,
@@ -107,6 +108,12 @@ function appOf(app: Members, shared: ReturnType<typeof sharedOf>, random: Random
   if (updateCheck) request.limits = limitsOf(objectOf(app.updatecheck))
   if (problems.length > 0) request.problem = problems.join('; ')
   return request
+}
+
+function addPing(client: Draft<OmahaClient>, { rd, r, ad, a }: Members): void {
+  const [seen, active] = [lastCount(rd, r), lastCount(ad, a)]
+  if (seen !== undefined) client.lastSeen = seen
+  if (active !== undefined) client.lastActive = active
 }
 
 /** These are members of JSON's own types; texts of earlier clients are read, too. Without permission there is no rollback. */

@@ -48,6 +48,7 @@ type MakeCounter = (name: string, help: string, ...labels: readonly string[]) =>
 /** Syncers are counted apart: each asks for a fleet. */
 function contactCounter({ isKnown }: Measured, counter: MakeCounter): (contact: Contact) => void {
   const contacts = counter('platte_contacts_total', 'Requests of machines, one for each app.')
+  const daily = counter('platte_daily_clients_total', 'Browsers, each counted once a day.', 'as')
   const checks = counter('platte_checks_total', 'Update checks that were answered.', 'decision', 'reason')
   const syncerChecks = counter('platte_syncer_checks_total', 'Update checks of syncers.', 'decision', 'reason')
   const events = counter('platte_events_total', 'Events that machines sent.', 'type', 'result', 'errorcode')
@@ -60,10 +61,11 @@ function contactCounter({ isKnown }: Measured, counter: MakeCounter): (contact: 
     if (seen.size < maxSeries) seen.add(series)
     events.inc({ ...(seen.has(series) ? ref : elsewhere), type, result, errorcode })
   }
-  return ({ app, channel, syncer, decision, reason = '', reported = [] }) => {
+  return ({ app, channel, syncer, decision, reason = '', reported = [], ...contact }) => {
     const ref = isKnown(app, channel) ? { app, channel } : elsewhere
     if (!syncer) contacts.inc(ref)
     if (decision) (syncer ? syncerChecks : checks).inc({ ...ref, decision, reason })
+    for (const as of contact.daily?.split(',') ?? []) daily.inc({ ...ref, as })
     for (const event of reported) countEvent(ref, event)
   }
 }

@@ -77,6 +77,8 @@ async function measured(): Promise<string> {
     '/v1/update/',
     omaha('s', '<updatecheck/>', 'version="CoreOSUpdateEngine-0.1.0.0" installsource="scheduler"'),
   )
+  const used = { appid: app, version: '1.0', ping: { rd: -1, ad: -1 } }
+  await post('/v1/update/', JSON.stringify({ request: { protocol: '4.0', apps: [used] } }))
   await post('/v1/update/', 'no request')
   for (const group of ['workers', 'closed']) {
     const lock = { client_params: { id: 'a', group } }

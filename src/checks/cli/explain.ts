@@ -23,6 +23,7 @@ interface ExplainOptions extends Options {
   readonly prefix?: string
   readonly scheme?: Scheme
   readonly wariness?: number
+  readonly browser?: string
   readonly at?: string
 }
 
@@ -40,6 +41,7 @@ export function explainCommand(): Command {
     .option('--manual', 'as if a person requested the update on the machine')
     .option('--syncer', 'as a Nebraska that copies the channel')
     .option('--prefix <versions>', 'as if the machine asked for these versions only, such as 4152.')
+    .option('--browser <version>', 'the version of the browser that it is in, such as 156.0', parseRunning)
     .addOption(
       new Option('--scheme <scheme>', 'as a machine with Zincati, which installs these').choices(['checksum', 'oci']),
     )
@@ -57,6 +59,7 @@ export function explainCommand(): Command {
         syncer = false,
         prefix,
         at,
+        browser,
         scheme,
         wariness,
       } = options
@@ -65,6 +68,7 @@ export function explainCommand(): Command {
         ...(syncer && { isSyncer: true }),
         ...(prefix && { limits: { versionPrefix: prefix } }),
         ...defined({ scheme, wariness }),
+        ...(browser && { browser }),
       }
       const review = await openReview(options)
       const answering = { cache: newCatalogCache(maxWaitMs), reader: store, background: undefined, review }
