@@ -22,7 +22,7 @@ const isUnknown = ({ type, expected }: v.BaseIssue<unknown>): boolean =>
 
 function problemOf(issue: v.BaseIssue<unknown>, keys: readonly string[]): string {
   const { type, expected, received, message, input } = issue
-  if (isUnknown(issue)) return `unknown member${nearestTo(keys)}`
+  if (isUnknown(issue)) return elsewhere[keys.at(-1) ?? ''] ?? `unknown member${nearestTo(keys)}`
   if (type === 'strict_object' && received === 'undefined') return 'is missing'
   const isTable = typeof input === 'object' && input !== null && !Array.isArray(input)
   if (message === reservedKeysMessage && !isTable) return `must be a table, not ${wordOf(received)}`
@@ -38,12 +38,21 @@ const words: Readonly<Record<string, string>> = {
 }
 const wordOf = (text: string): string => words[text] ?? text
 
+/** What people look for in the file, and is not in it. */
+const elsewhere: Readonly<Record<string, string>> = {
+  overlay: 'belongs to a mirror: PLATTE_OVERLAY names its file',
+  releases: 'come by publish, promote and adopt',
+  ramps: 'belong to a release: platte ramp',
+}
+const otherNames: Readonly<Record<string, string>> = { retention: 'keep', ramp: 'default_ramp', pinned: 'holds' }
+
 /** What may stand where an unknown member stands. */
 function nearestTo(keys: readonly string[]): string {
   const known = membersAt(configSchema, keys.slice(0, -1))
   const typed = (keys.at(-1) ?? '').toLowerCase().replaceAll('-', '_')
   if (known.length === 0) return ''
-  const nearest = nearestOf(typed, known)
+  const other = otherNames[typed] ?? ''
+  const nearest = known.includes(other) ? other : nearestOf(typed, known)
   return `${nearest ? `; did you mean ${nearest}?` : ';'} allowed: ${known.join(', ')}`
 }
 

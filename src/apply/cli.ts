@@ -192,7 +192,8 @@ function outcomeOf({ apps, channels, waiting = [], kind, inForce }: Applied): st
 
 /** @param isShown whether its lines were shown with the question. */
 function print(options: cli.Options, applied: Applied, isShown = false): void {
-  for (const warning of applied.channels.flatMap(({ warnings }) => warnings)) notice(`warning: ${warning}`)
+  const { channels, warnings = [] } = applied
+  for (const warning of [...warnings, ...channels.flatMap((one) => one.warnings)]) notice(`warning: ${warning}`)
   const lines = isShown ? [] : [...linesOf(applied), ...questionsOf(applied)]
   show(options.json, applied, [...lines, outcomeOf(applied)])
 }

@@ -167,7 +167,7 @@ const channel = v.pipe(
   v.strictObject({
     ...{ description: maybe(field.text(500)), cadence: maybe(cadence), aliases: maybe(aliases) },
     ...{ follow: maybe(follow), windows: maybe(windows), target: maybe(target), guard: maybe(guard) },
-    ...{ default_ramp: maybe(duration), payload_keys: maybe(payloadKeys) },
+    ...{ default_ramp: maybe(duration), keep: maybe(field.positive), payload_keys: maybe(payloadKeys) },
     ...{ floors: reasons, dead_ends: reasons, holds: v.exactOptional(holds) },
   }),
   v.transform(({ payload_keys: payloadKeys, dead_ends: deadEnds, default_ramp: defaultRamp, ...same }) => ({
@@ -176,9 +176,16 @@ const channel = v.pipe(
   })),
 )
 
+const boards = v.pipe(
+  v.array(field.boardName),
+  v.minLength(1, 'names none: leave it out'),
+  v.check((list) => field.areDistinct(list), 'has a board twice'),
+)
+
 const app = v.pipe(
   v.strictObject({
     name: maybe(field.text(200)),
+    boards: v.exactOptional(boards),
     payload_keys: maybe(payloadKeys),
     channels: field.record(field.channelName, channel),
   }),

@@ -22,7 +22,7 @@ export const wrongAt = (path: string, message: string, hint?: string): PlatteErr
 
 const members = [
   ...(['description', 'cadence', 'aliases', 'payloadKeys', 'guard'] as const),
-  ...(['follow', 'windows', 'target', 'defaultRamp'] as const),
+  ...(['follow', 'windows', 'target', 'defaultRamp', 'keep'] as const),
 ]
 
 /** The manifest that the file wants. @throws PlatteError('refused') for a release that is not there, or contradicting marks. */

@@ -21,18 +21,21 @@ export async function exportConfig(reader: StoreReader, only?: string): Promise<
   for (const [app, { name }] of Object.entries(catalog.apps)) {
     if (only !== undefined && app !== only) continue
     const channels: Record<string, object> = {}
+    const boards = new Set<string>()
     for (const channel of Object.keys(channelsOf(catalog, app))) {
       const manifest = (await loadHead(reader, state, { app, channel }))?.manifest
       const { holds = [] } = channelEntry(catalog, app, channel) ?? {}
-      if (isLive(manifest)) channels[channel] = channelTable(manifest, holds)
+      if (!isLive(manifest)) continue
+      channels[channel] = channelTable(manifest, holds)
+      for (const release of manifest.releases) for (const board of Object.keys(release.boards)) boards.add(board)
     }
-    apps[app] = defined({ name, channels })
+    apps[app] = defined({ name, boards: boards.size > 0 ? [...boards].sort() : undefined, channels })
   }
   return { apps }
 }
 
 function channelTable(manifest: ChannelManifest, holds: readonly Hold[]): object {
-  const { description, cadence, aliases, follow, windows, guard, payloadKeys, defaultRamp, releases } = manifest
+  const { description, cadence, aliases, follow, windows, guard, payloadKeys, defaultRamp, keep, releases } = manifest
   return defined({
     ...{ description, aliases },
     cadence: cadence && { ...cadence, every: shortDuration(cadence.every) },
@@ -51,6 +54,7 @@ function channelTable(manifest: ChannelManifest, holds: readonly Hold[]): object
         ...{ at_least: guard.atLeast, within: shortDuration(guard.within) },
       }),
     default_ramp: defaultRamp && shortDuration(defaultRamp),
+    keep,
     payload_keys: payloadKeys?.map(({ spki }) => spki),
     floors: marks(releases, 'floor'),
     dead_ends: marks(releases, 'deadEnd'),

@@ -19,6 +19,7 @@ const applied = v.strictObject({
     v.array(v.strictObject({ app: field.appName, channel: field.channelName, seq: field.count })),
   ),
   reach: v.exactOptional(texts),
+  warnings: v.exactOptional(texts),
   channels: v.array(
     v.strictObject({
       app: field.appName,

@@ -12,6 +12,7 @@ import { findRelease, refusal, sameJson, withFollowed } from '../release/add-rel
 import type { Hold } from '../release/channel.ts'
 import { type Change, diffBrakes } from '../release/diff.ts'
 import type { VerifiedChannel } from '../trust/verify-documents.ts'
+import { checkBoards } from './boards.ts'
 import type { Config } from './config.ts'
 import { configure, holdsOf, pathOf, type Wanted } from './desired.ts'
 import { type AppState, type AppWish, finalsOf, wantedOf } from './finals.ts'
@@ -37,6 +38,8 @@ export interface PlannedApp {
   readonly channels: readonly PlannedChannel[]
   /** Which machines it reaches at once that were not reached before: sentences. */
   readonly reach: readonly string[]
+  /** What its boards are otherwise than the file says. */
+  readonly warnings: readonly string[]
   /** What machines get without it. */
   readonly before: Offering
   /** Newest manifests that the catalog does not name, of channels of the file and of deleted ones: an earlier run stopped. */
@@ -112,6 +115,7 @@ function planApp(there: AppState, wish: AppWish, issue: Issue): PlannedApp {
     isNew: !Object.hasOwn(apps, app) && Object.keys(apps).length > 0,
     name: (name || undefined) === now ? undefined : name || '',
     channels: channels.sort(inOrder),
+    warnings: checkBoards(there, wish),
     before: wish.before,
     reach: reachBetween(wish.before, offeringOf(there, others, channels), wish.asOf),
     behind: behindOf(there, wish),

@@ -16,6 +16,8 @@ export interface Summary {
   readonly waiting?: readonly (ChannelRef & Readonly<{ seq: number }>)[]
   /** Which machines get more than before at once: sentences. Missing where there are none. */
   readonly reach?: readonly string[]
+  /** Of whole apps. Missing where there are none. */
+  readonly warnings?: readonly string[]
   readonly channels: readonly (Readonly<{ seq: number; effects?: readonly string[] }> &
     ChannelRef &
     Pick<PlannedChannel, 'kind' | 'changes' | 'warnings'>)[]
@@ -32,6 +34,7 @@ export function summaryOf({ apps, state }: ApplyPlan): Summary {
       const nearest = nearestOf(app, known)
       return `${app} is a new app${nearest ? ` (did you mean ${nearest}?)` : ''}; the store has ${known.join(', ')}`
     })
+  const warnings = apps.flatMap((one) => one.warnings)
   const reach = apps.flatMap((one) => one.reach)
   const waiting = apps.flatMap(({ behind, channels }) =>
     behind
@@ -42,6 +45,7 @@ export function summaryOf({ apps, state }: ApplyPlan): Summary {
     ...(newApps.length > 0 && { newApps }),
     ...(waiting.length > 0 && { waiting }),
     ...(reach.length > 0 && { reach }),
+    ...(warnings.length > 0 && { warnings }),
     ...listed(apps),
   }
 }

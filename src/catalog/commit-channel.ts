@@ -81,15 +81,15 @@ export interface Issue {
   readonly message?: string | undefined
 }
 
+type Content = Omit<ChannelManifest, 'provenance'>
+const isOfFormat2 = ({ payloadKeys, guard, defaultRamp, keep }: Content) => payloadKeys ?? guard ?? defaultRamp ?? keep
+
 /** @throws PlatteError('bad-document'), or another code, for content that may not be signed. */
 export function nextManifest(head: VerifiedChannel | undefined, next: ChannelManifest, issue: Issue, code?: ErrorCode) {
   const { provenance: _, ...content } = next
   const manifest = {
     ...content,
-    format:
-      content.payloadKeys || content.guard || content.defaultRamp || !content.releases.every(isDetailed)
-        ? 2
-        : formatOfAliases(content.aliases),
+    format: isOfFormat2(content) || !content.releases.every(isDetailed) ? 2 : formatOfAliases(content.aliases),
     seq: (head?.manifest.seq ?? 0) + 1,
     ...(head && { previous: head.sha256 }),
     issuedAt: isoText(issue.at),
@@ -110,12 +110,13 @@ const hasInstaller = (release: Release): boolean =>
 
 /** @throws PlatteError('refused') for a manifest that older readers of the store would refuse. */
 export function checkAllowed(
-  { format, aliases = [], payloadKeys, guard, defaultRamp, releases }: ChannelManifest,
+  { format, aliases = [], payloadKeys, guard, defaultRamp, keep, releases }: ChannelManifest,
   { root }: TrustedRoot,
 ): void {
   if (payloadKeys) requireFormat(root, format, 'a payload key')
   if (guard) requireFormat(root, format, 'a guard')
   if (defaultRamp) requireFormat(root, format, 'a default ramp')
+  if (keep) requireFormat(root, format, 'a number of releases to keep')
   const wide = aliases.find((alias) => !isName(alias))
   if (wide !== undefined) requireFormat(root, format, `the alias ${JSON.stringify(wide)}`)
   if (releases.some(hasInstaller))

@@ -20,6 +20,10 @@ export function findNamed({ apps }: Catalog, typed: readonly string[], own: stri
   const [app, found] = all.find(([key]) => key === plain) ?? all.find(([, { name }]) => sameName(name, first)) ?? []
   const hint = `apps: ${listed(Object.keys(apps))}; channels: ${listed(all.flatMap(([, one]) => Object.keys(one.channels)))}`
   if (app !== undefined && found !== undefined) return second ? channelOf(app, found, second) : { app }
+  if (second && all.some(([, one]) => channelIn(one, first) !== undefined))
+    throw new PlatteError('usage', `${first} is a channel, and ${second} is none of its names`, {
+      hint: `\`platte show ${first}\` lists its releases and boards`,
+    })
   if (second) throw new PlatteError('usage', `no such app: ${first}`, { hint })
   const having = all.filter(([, one]) => channelIn(one, first) !== undefined)
   const [only] = having.filter(([key]) => key === own || having.length === 1)

@@ -14,7 +14,7 @@ import type { Committer, EditResult, EditState, ManifestEdit } from './plan.ts'
 
 /** `null` removes a field; an omitted one stays. */
 export type Description = Pick<CommandOf<'channel-edit'>, (typeof describing)[number]>
-const describing = ['description', 'cadence', 'aliases', 'payloadKeys', 'guard', 'defaultRamp'] as const
+const describing = ['description', 'cadence', 'aliases', 'payloadKeys', 'guard', 'defaultRamp', 'keep'] as const
 
 /** Refused for a name or an alias that another channel of the app has. */
 export const describeEdit = (ref: ChannelRef, given: Description, create = false): ManifestEdit => ({

@@ -39,6 +39,7 @@ const described = v.strictObject({
   payloadKeys: maybe(v.nullable(stored.payloadKeys)),
   guard: maybe(v.nullable(stored.guard)),
   defaultRamp: maybe(v.nullable(field.duration)),
+  keep: maybe(v.nullable(field.positive)),
 })
 
 const ramp = v.pipe(

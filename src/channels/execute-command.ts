@@ -94,7 +94,7 @@ const edits: { readonly [A in EditAction]: EditOf<A> } = {
   'channel-edit': (command) => describeEdit(refOf(command), command),
   'channel-rename': (command) => renameEdit(refOf(command), command.name),
   'channel-delete': (command) => endEdit(refOf(command), { force: command.force ?? false }),
-  prune: (command) => pruneEdit(refOf(command), command.keep ?? 20),
+  prune: (command) => pruneEdit(refOf(command), command.keep),
 }
 
 const joined = (there: readonly Window[] = [], more: readonly Window[]): readonly Window[] => [

@@ -18,16 +18,16 @@ import { type Committer, type EditResult, type EditState, entryOf, type Manifest
 /**
  * Floors, dead ends, the newest, and what this channel or a follower may still offer stay; so do all manifests, notes and details.
  * Of a deleted channel nothing stays. Safe to repeat: the chain of manifests names what an interrupted run left.
- * @param keep how many of the newest releases of each board stay.
+ * @param given how many of the newest releases of each board stay; by default, as many as the channel says.
  */
-export const pruneEdit = (ref: ChannelRef, keep: number): ManifestEdit => ({
+export const pruneEdit = (ref: ChannelRef, given?: number): ManifestEdit => ({
   ref,
   orEnded: true,
   isBrake: true,
   others: 'all',
   apply: (current, state, at) => {
     const used = inUseHere(current, state, Date.parse(at))
-    const kept = new Set<Release | undefined>([...newestOf(current, keep), ...used])
+    const kept = new Set<Release | undefined>([...newestOf(current, given ?? current.keep ?? keptByDefault), ...used])
     return { ...current, releases: current.releases.filter((release) => kept.has(release)) }
   },
   preview: async (writer, { manifest, state }) => ({
@@ -39,6 +39,8 @@ export const pruneEdit = (ref: ChannelRef, keep: number): ManifestEdit => ({
     return { ...result, packages }
   },
 })
+
+const keptByDefault = 20
 
 /** For each board, the newest release for everybody, and all newer ones. Pure. */
 export function inUse({ boards }: ChannelView, now: number): ReadonlySet<Release> {

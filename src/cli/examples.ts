@@ -39,7 +39,10 @@ export const examples: Readonly<Record<string, readonly string[]>> = {
   ],
   channel: ['platte channel list', 'platte channel create beta --description "for testers"'],
   'channel create': ['platte channel create beta --description "for testers" --cadence 14d'],
-  'channel edit': ['platte channel edit stable --guard failures=5%,fell-back=2%,at-least=20'],
+  'channel edit': [
+    'platte channel edit stable --guard failures=5%,fell-back=2%,at-least=20',
+    'platte channel edit stable --keep 30',
+  ],
   'channel rename': ['platte channel rename prod stable'],
   'channel delete': ['platte channel delete edge'],
   'channel list': ['platte channel list --json'],

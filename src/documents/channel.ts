@@ -120,6 +120,8 @@ export const channelSchema = v.strictObject({
   guard: v.exactOptional(guard),
   /** How long a ramp of a release takes that is published or promoted without one. */
   defaultRamp: length,
+  /** How many of the newest releases of each board `prune` leaves. */
+  keep: v.exactOptional(field.positive),
   provenance: v.exactOptional(field.record(field.text(64), field.text(500))),
   releases: v.pipe(
     v.array(v.pipe(release, v.check(hasOneForm, 'has details both here and in a document of their own'))),

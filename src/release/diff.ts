@@ -30,6 +30,7 @@ export interface ChannelMetadata extends Channel, Readonly<{ description?: strin
   readonly cadence?: Readonly<{ every: string; on?: string }>
   readonly guard?: Guard
   readonly defaultRamp?: string
+  readonly keep?: number
   readonly follow?: Readonly<{ channel: string; after?: string; over?: string }>
 }
 
@@ -106,6 +107,7 @@ const channelTexts = (channel: ChannelMetadata): Texts => ({
   rollbackFrom: channel.rollbackFrom?.join(', '),
   guard: channel.guard && guardText(channel.guard),
   'default ramp': channel.defaultRamp && durationText(channel.defaultRamp),
+  keep: channel.keep === undefined ? undefined : `${channel.keep} of each board`,
   'payload keys': channel.payloadKeys?.map(({ sha256 }) => sha256).join(', '),
   expires: channel.expires,
 })

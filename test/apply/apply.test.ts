@@ -223,6 +223,21 @@ test('a hold that is placed while somebody is asked stays', async () => {
   expect(await ask(newReader(store), { version: '1' })).toBe('update 2')
 })
 
+test('boards of an app find slips, and change nothing', async () => {
+  const listed = (boards: readonly string[], members: object = {}) => fileOf({ stable: members }, { boards })
+  const { channels, warnings } = previewApply(await planFile(base.publisher, listed(['amd64-usr', 'riscv64'])))
+  expect(channels).toEqual([])
+  expect(warnings).toEqual([
+    `apps.${app}.boards: alpha has releases for arm64-usr, which is not in the list`,
+    `apps.${app}.boards: no channel has a release for riscv64 yet`,
+  ])
+  const both = listed(['amd64-usr', 'arm64-usr'])
+  expect(previewApply(await planFile(base.publisher, both))).not.toHaveProperty('warnings')
+  const held = listed(['amd64-usr', 'arm64-usr'], { holds: { 9: { amd64: 'why' } } })
+  expect(await refusal(planFile(base.publisher, held))).toContain('stable.holds.9.amd64: no such board')
+  expect(await exportConfig(base.publisher)).toMatchObject({ apps: { [app]: { boards: ['amd64-usr', 'arm64-usr'] } } })
+})
+
 test('an app that the store lacks is a question of its own, and the first app is not', async () => {
   const file = { apps: { [app.slice(1)]: { channels: { stable: {} } } } }
   const [sentence = ''] = previewApply(await planFile(base.publisher, file)).newApps ?? []
@@ -307,6 +322,8 @@ test.each<[string, string, string]>([
     'line 2: apps.a.channels.s.aliases: must be at most 16',
   ],
   ['no UTF-8', '[apps.a.channels.s]\ndescription = "caf\ufffd"', 'c.toml line 2: not UTF-8: '],
+  ['an overlay', '[apps.a.channels.s]\noverlay = {}', 'overlay: belongs to a mirror: PLATTE_OVERLAY'],
+  ['a retention', '[apps.a.channels.s]\nretention = 3', 'unknown member; did you mean keep?'],
   ['a day', '[apps.a.channels.s]\ncadence = { every = "14d", on = "Foo" }', 'cadence.on: must be one of Mon, Tue'],
   ['a guard without a limit', '[apps.a.channels.s]\nguard = {}', 'guard: needs a limit: failures or fell_back'],
   ['a share', '[apps.a.channels.s]\nguard = { failures = "lots" }', 'must be a share such as "5%" or 0.05'],

@@ -49,6 +49,7 @@ const anyCommand = fc.oneof(
   command('channel-rename', { channel: fc.constantFrom('edge', 'lts'), name: fc.constantFrom('old', 'edge') }),
   command('channel-edit', { channel, description: reason, cadence: fc.constant({ every: 'P28D', on: 'Tue' }) }),
   command('channel-edit', { channel, defaultRamp: duration }),
+  command('channel-edit', { channel, keep: fc.constantFrom(1, 20) }),
   command('channel-edit', { channel, aliases: fc.subarray(['old', 'new', 'third']) }),
   command('channel-edit', {
     channel,

@@ -49,6 +49,7 @@ const channelOf = (name: string) => {
     .record({
       description: rarely(fc.constantFrom('for everybody', 'for the brave')),
       default_ramp: rarely(duration),
+      keep: rarely(fc.integer({ min: 1, max: 50 })),
       cadence: rarely(fc.constantFrom<object>({ every: '28d' }, { every: '2d', on: 'Tue' })),
       windows: rarely(windows),
       target: rarely(target),
@@ -78,14 +79,15 @@ const aliases = ['old', 'new', 'third']
 export const anyFile: fc.Arbitrary<object> = fc
   .record({
     name: rarely(fc.constantFrom('Flatcar', 'Our machines')),
+    boards: rarely(fc.constantFrom(['amd64-usr'], ['arm64-usr', 'amd64-usr'])),
     ...{ alpha: channelOf('alpha'), beta: channelOf('beta'), stable: channelOf('stable') },
     ...{ edge: rarely(channelOf('edge')), lts: rarely(channelOf('lts')) },
     owners: fc.tuple(...aliases.map(() => fc.constantFrom('alpha', 'stable', 'edge', 'none'))),
   })
-  .map(({ name, owners, ...channels }) => {
+  .map(({ name, boards, owners, ...channels }) => {
     const named = Object.entries(channels).flatMap(([channel, one]) => {
       const own = aliases.filter((_, i) => owners[i] === channel)
       return one === undefined ? [] : [[channel, { ...one, ...(own.length > 0 && { aliases: own }) }] as const]
     })
-    return fileOf(Object.fromEntries(named), without({ name }))
+    return fileOf(Object.fromEntries(named), without({ name, boards }))
   })

@@ -30,7 +30,7 @@ publish p2 --channel beta --version 2.0.0 --board amd64-usr --raw --dry-run
 publish p2 --channel beta --version 2.0.0 --board amd64-usr --raw --cve CVE-2026-1234 --notes p1
 publish p2 --channel beta --version 2.0.0 --board amd64-usr --raw --cve CVE-2026-1234 --notes p1
 channel create stable --description words --cadence 14d --on Tue --alias other --guard failures=5%
-channel edit stable --description more
+channel edit stable --description more --keep 30
 channel create gone
 channel rename gone went
 channel delete went

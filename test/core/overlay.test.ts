@@ -45,7 +45,18 @@ describe('overlay JSON', () => {
     expect(parseOverlay(text)).toEqual({ stable: { afterMs: 7 * day, overMs: 2 * day, versions: ['4152.2.0'] } })
   })
 
+  test('holds may stand by version, as in a file of channels', () => {
+    const text = '{"channels":{"*":{"holds":{"1":"why","2":{"arm64-usr":"slow","*":"all"}}}}}'
+    expect(parseOverlay(text)['*']?.holds).toEqual([
+      { version: '1', reason: 'why' },
+      { version: '2', board: 'arm64-usr', reason: 'slow' },
+      { version: '2', reason: 'all' },
+    ])
+  })
+
   test.each([
+    ['{"channels":{"stable":{"holds":{"1":""}}}}', /channels\.stable\.holds\.1/],
+    ['{"channels":{"stable":{"holds":{"main":"why"}}}}', /channels\.stable\.holds/],
     ['', /^the overlay: is not JSON/],
     ['[]', /the overlay/],
     ['{}', /channels/],

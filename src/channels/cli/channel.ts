@@ -19,7 +19,7 @@ export function channelCommand(): Command {
   return channel
 }
 
-type DescribeFields = Readonly<{ channel: string; guard?: Guard | false }> &
+type DescribeFields = Readonly<{ channel: string; guard?: Guard | false; keep?: number | '' }> &
   Partial<
     Record<'description' | 'cadence' | 'on' | 'defaultRamp', string> & Record<'alias' | 'payloadKey', readonly string[]>
   >
@@ -51,8 +51,11 @@ const describing = (name: 'create' | 'edit', description: string): Command =>
       'ramp what is published or promoted without a ramp over this time',
       parseCadence,
     )
+    .option('--keep <count>', 'how many of the newest releases of each board prune leaves', parseKeep)
 
 const parseCadence = (value: string): string => (value === '' ? '' : cli.parseDuration(value))
+
+const parseKeep = (value: string): number | '' => (value === '' ? '' : cli.parseCount(value))
 
 /** An empty value removes a field. */
 async function described({
@@ -64,6 +67,7 @@ async function described({
   payloadKey: files,
   guard,
   defaultRamp,
+  keep,
 }: DescribeFields) {
   if (on && !cadence) throw new PlatteError('usage', '--on needs --cadence')
   return {
@@ -73,6 +77,7 @@ async function described({
     aliases: alias?.join('') === '' ? null : alias,
     guard: guard === false ? null : guard,
     defaultRamp: defaultRamp === '' ? null : defaultRamp,
+    keep: keep === '' ? null : keep,
     payloadKeys: files?.join('') === '' ? null : files && (await Promise.all(files.map(payloadKeyOf))),
   }
 }

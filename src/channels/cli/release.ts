@@ -84,7 +84,8 @@ function following({ stop: none, ...given }: { readonly source?: string; readonl
 
 export function pruneCommand(): Command {
   const made = editing('prune', 'remove old releases from a channel, and their packages from the store')
-  return made.option('--keep <count>', 'how many of the newest releases of each board stay', cli.parseCount, 20)
+  const about = 'how many of the newest releases of each board stay; by default as the channel says, or 20'
+  return made.option('--keep <count>', about, cli.parseCount)
 }
 
 /** One of these says where the ramp goes. Each with the options that go with it. */

@@ -8,6 +8,7 @@ import { parseRunning } from '../../cli/version.ts'
 import { groupOf } from '../../kernel/group.ts'
 import { defined } from '../../kernel/json.ts'
 import type { Scheme } from '../../release/channel.ts'
+import { nearestOf } from '../../kernel/nearest.ts'
 import { explainRamp } from '../../release/explanation.ts'
 import { explain } from '../explain.ts'
 import { appKey } from '../update-check.ts'
@@ -82,19 +83,28 @@ export function explainCommand(): Command {
     })
 }
 
+const meant = (typed: string, known: readonly string[]): string => {
+  const nearest = nearestOf(typed, known)
+  return nearest ? `; did you mean ${nearest}?` : ''
+}
+
 /** What there is instead, where a channel or a board is not there. */
 function knownInstead(
   { apps, channels }: CatalogCache,
   reason: string | undefined,
-  { app, channel }: Readonly<Record<'app' | 'channel', string>>,
+  { app, channel, board }: Readonly<Record<'app' | 'channel' | 'board', string>>,
 ): string | undefined {
+  if (reason === 'unknown-app') {
+    const names = [...apps.keys()].sort()
+    return names.length > 0 ? `the apps are ${names.join(', ')}${meant(app, names)}` : undefined
+  }
   if (reason === 'unknown-channel') {
     const names = [...(apps.get(appKey(app))?.channels.keys() ?? [])].sort()
-    return names.length > 0 ? `its channels are ${names.join(', ')}` : undefined
+    return names.length > 0 ? `its channels are ${names.join(', ')}${meant(channel, names)}` : undefined
   }
   if (reason !== 'no-release-for-board') return undefined
-  const loaded = channels.get(`${appKey(app)}/${channel}`)
-  const releases = loaded && 'manifest' in loaded ? loaded.manifest.releases : []
-  const boards = [...new Set(releases.flatMap((release) => Object.keys(release.boards)))].sort()
-  return boards.length > 0 ? `its boards are ${boards.join(', ')}` : undefined
+  const index = apps.get(appKey(app))
+  const loaded = channels.get(`${appKey(app)}/${index?.aliases.get(channel) ?? channel}`)
+  const boards = loaded && 'view' in loaded ? [...loaded.view.boards.keys()].sort() : []
+  return boards.length > 0 ? `its boards are ${boards.join(', ')}${meant(board, boards)}` : undefined
 }
