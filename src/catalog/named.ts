@@ -45,9 +45,9 @@ function channelOf(app: string, found: CatalogApp, name: string): Named {
 }
 
 const channelIn = ({ channels }: CatalogApp, name: string): string | undefined =>
-  Object.hasOwn(channels, name)
-    ? name
-    : Object.entries(channels).find(([, { aliases }]) => aliases?.includes(name))?.[0]
+  // A channel that was renamed is in the catalog, too.
+  Object.entries(channels).find(([, { aliases }]) => aliases?.includes(name))?.[0] ??
+  (Object.hasOwn(channels, name) ? name : undefined)
 
 function listed(names: readonly string[]): string {
   const known = [...new Set(names)].sort()

@@ -23,6 +23,7 @@ export const describeEdit = (ref: ChannelRef, given: Description, create = false
   others: 'all',
   isRechecked: create || (given.aliases?.length ?? 0) > 0,
   check: ({ head, others }) => {
+    if (!create && !isLive(head?.manifest)) return
     const claimed = given.aliases === undefined ? head?.manifest.aliases : given.aliases
     for (const name of [ref.channel, ...(claimed ?? [])]) refuseTaken(name, [...others.values()])
   },
@@ -78,7 +79,11 @@ export const endEdit = (
   isBrake: true,
   others: 'all',
   isRechecked: true,
-  check: ({ others }) => refuseFollowed(ref.channel, others),
+  check: ({ catalog, head, others }) => {
+    const isRenamed = [...others.values()].some(({ aliases = [] }) => aliases.includes(ref.channel))
+    if (isRenamed && !refuse && !isLive(head?.manifest)) throw unknownChannel(catalog, ref, '')
+    refuseFollowed(ref.channel, others)
+  },
   apply: (current, _, at) => {
     refuse?.(current)
     const { format, type, app, channel, seq, issuedAt, releases } = current

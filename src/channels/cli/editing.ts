@@ -129,12 +129,15 @@ export function print({ json }: cli.Options, channel: string, result: EditResult
   show(json, result, [...changes.map(changeLine), ...effects, ...reach, ...packages, sentenceOf(channel, result)])
 }
 
-function sentenceOf(channel: string, { kind, seq, inForce, signs }: EditResult): string {
+function sentenceOf(channel: string, { kind, seq, inForce, signs, packages = [] }: EditResult): string {
+  if (signs === 'nothing' && packages.length > 0)
+    return `Dry run: packages would be removed; ${channel} would stay at revision ${seq}. Nothing removed.`
   if (signs === 'nothing') return `Dry run: nothing would change: ${channel} is already at revision ${seq}.`
   if (signs === 'catalog')
     return `Dry run: this change takes no new revision: ${channel} would stay at revision ${seq}. Nothing written.`
   if (kind === 'dry-run') return `Dry run: ${channel} would become revision ${seq}. Nothing written.`
   const live = inForce ? '' : ' Live after the next refresh.'
+  if (kind === 'unchanged' && packages.length > 0) return `Packages removed. ${channel} stays at revision ${seq}.`
   if (kind === 'unchanged') return `No change: ${channel} is already at revision ${seq}.${live}`
   return `${channel} updated (revision ${seq}).${live || ' Live within 1 minute.'}`
 }

@@ -99,7 +99,7 @@ function knownInstead(
     return names.length > 0 ? `the apps are ${names.join(', ')}${meant(app, names)}` : undefined
   }
   if (reason === 'unknown-channel') {
-    const names = [...(apps.get(appKey(app))?.channels.keys() ?? [])].sort()
+    const names = [...(apps.get(appKey(app))?.channels.keys() ?? [])].filter((one) => one !== channel).sort()
     return names.length > 0 ? `its channels are ${names.join(', ')}${meant(channel, names)}` : undefined
   }
   if (reason !== 'no-release-for-board') return undefined
