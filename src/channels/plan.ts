@@ -14,7 +14,7 @@ import { checkCatalogFits, checkFits, fillWarning } from '../catalog/fill.ts'
 import type { CatalogState, ChannelRef, StoreReader, StoreWriter } from '../catalog/read.ts'
 import { channelEntry, channelsOf, encode, loadForWriting } from '../catalog/read.ts'
 import type { Catalog, CatalogChannel } from '../documents/catalog.ts'
-import { type ChannelManifest, isEnded } from '../documents/channel.ts'
+import { type ChannelManifest, howEnded, isEnded } from '../documents/channel.ts'
 import { asPartOf, refuseUnfinished } from '../documents/parts.ts'
 import { PlatteError } from '../kernel/errors.ts'
 import { isoText } from '../kernel/format.ts'
@@ -183,7 +183,7 @@ const nothing = { changes: [], packages: [], warnings: [] } as const
 function planManifest(edit: ManifestEdit, state: EditState, issue: Issue): Outcome {
   const { ref, create = false, orEnded = false, isBrake = false } = edit
   const current = state.head?.manifest ?? { ...emptyChannel, ...ref }
-  if (orEnded && isEnded(current)) return { ...nothing, seq: current.seq, effects: [howEnded(current, state)] }
+  if (orEnded && isEnded(current)) return { ...nothing, seq: current.seq, effects: [howEnded(current, state.others)] }
   const isThere = isLive(current)
   if (!isThere && !create) throw unknownChannel(state.catalog, ref, howToCreate)
   if (current.seq === 0) checkNewName(ref.channel)
@@ -204,11 +204,6 @@ function planManifest(edit: ManifestEdit, state: EditState, issue: Issue): Outco
   const changes = diffChannels(current, edited, entryOf(state, ref).holds)
   const signed = { manifest, documents, edited }
   return { seq: manifest.seq, ...signed, changes, ...said(reach, effects), packages, warnings }
-}
-
-function howEnded({ channel }: ChannelManifest, { others }: EditState): string {
-  const owner = [...others.values()].find(({ aliases = [] }) => aliases.includes(channel))
-  return owner ? `${channel} is an alias of ${owner.channel} now` : `${channel} was deleted before`
 }
 
 /** The entry of a channel, also of one that the catalog does not name yet. */

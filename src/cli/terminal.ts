@@ -91,11 +91,11 @@ export const warn: Log = ({ level, event, ...fields }) => {
 export const showsProgress = (): boolean => process.stderr.isTTY && !mode.isQuiet
 
 /**
- * Columns aligned with two blanks between them; the first row is the heading. On a terminal, the longest cells are cut
- * until a row fits, those of the first column last.
+ * Columns aligned with two blanks between them; the first row is the heading. On a terminal, empty columns go and the
+ * longest cells are cut until a row fits: first where all rows have the same, those of the first column last.
  */
 export const table = (rows: readonly (readonly string[])[]): string[] =>
-  alignedIn(rows, process.stdout.isTTY ? process.stdout.columns : Number.POSITIVE_INFINITY)
+  alignedIn(rows, (process.stdout.isTTY && process.stdout.columns) || Number.POSITIVE_INFINITY)
 
 const minCell = 8
 
@@ -103,10 +103,21 @@ const minCell = 8
 export function alignedIn(rows: readonly (readonly string[])[], width: number): string[] {
   const widths = rows[0]?.map((_, column) => Math.max(...rows.map((row) => row[column]?.length ?? 0))) ?? []
   const total = (): number => widths.reduce((sum, one) => sum + one + 2, -2)
-  for (const first of [1, 0])
+  const [, ...body] = rows
+  const columns = [...widths.keys()]
+  const isEmpty = (column: number): boolean => body.length > 0 && body.every((row) => !row[column])
+  if (total() > width && columns.some(isEmpty)) {
+    return alignedIn(
+      rows.map((row) => row.filter((_, column) => !isEmpty(column))),
+      width,
+    )
+  }
+  const isSame = (column: number): boolean => body.length > 1 && body.every((row) => row[column] === body[0]?.[column])
+  for (const some of [columns.filter(isSame), columns.slice(1), columns])
     for (let longest = Number.POSITIVE_INFINITY; total() > width && longest > minCell; ) {
-      longest = Math.max(minCell, ...widths.slice(first))
-      if (longest > minCell) widths[widths.indexOf(longest, first)] = longest - 1
+      longest = Math.max(minCell, ...some.map((column) => widths[column] ?? 0))
+      const widest = some.find((column) => widths[column] === longest)
+      if (longest > minCell && widest !== undefined) widths[widest] = longest - 1
     }
   return rows.map((row) =>
     row

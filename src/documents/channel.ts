@@ -136,6 +136,12 @@ export type ChannelManifest = Omit<v.InferOutput<typeof channelSchema>, keyof Ch
 export const isEnded = ({ releases, issuedAt, expires }: ChannelManifest): boolean =>
   releases.length === 0 && expires !== undefined && Date.parse(expires) <= Date.parse(issuedAt)
 
+/** @param others live channels of the app. */
+export function howEnded({ channel }: ChannelManifest, others: ReadonlyMap<string, ChannelManifest>): string {
+  const owner = [...others.values()].find(({ aliases = [] }) => aliases.includes(channel))
+  return owner ? `${channel} is an alias of ${owner.channel} now` : `${channel} was deleted before`
+}
+
 export const { decode: decodeChannel } = field.documentOf<ChannelManifest>(channelSchema, 'channel')
 
 /**

@@ -64,6 +64,17 @@ describe('a table', () => {
     expect(alignedIn(rows, 27)[0]).toBe('0123456789  abcdefghi…  xyz')
     expect(alignedIn(rows, 23)[0]).toBe('0123456…  abcdefg…  xyz')
     expect(alignedIn(rows, 1)[0]).toBe('0123456…  abcdefg…  xyz')
+    const shown = [
+      ['APP', 'CHANNEL', 'NOTES', 'STATE'],
+      ['e96281a6-d1af-4bde', 'alpha', '', 'ramp: 10 % of amd64-usr'],
+      ['e96281a6-d1af-4bde', 'beta', '', 'offered'],
+    ]
+    expect(alignedIn(shown, 44)).toEqual([
+      'APP         CHANNEL  STATE',
+      'e96281a6-…  alpha    ramp: 10 % of amd64-usr',
+      'e96281a6-…  beta     offered',
+    ])
+    expect(alignedIn(shown, 80)[0]).toMatch(/NOTES/)
   })
 })
 
