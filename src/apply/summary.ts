@@ -1,7 +1,7 @@
 /** What a plan changes, for people, for `--json` and for the next step. */
 import type { ChannelRef } from '../catalog/read.ts'
+import { newAppText } from '../documents/catalog.ts'
 import { defined } from '../kernel/json.ts'
-import { nearestOf } from '../kernel/nearest.ts'
 import type { ApplyPlan, PlannedChannel } from './plan.ts'
 
 export const isNothing = ({ apps }: ApplyPlan): boolean =>
@@ -27,13 +27,7 @@ export interface Summary {
 export const questionsOf = ({ newApps = [], reach = [] }: Summary): readonly string[] => [...newApps, ...reach]
 
 export function summaryOf({ apps, state }: ApplyPlan): Summary {
-  const known = Object.keys(state.catalog.catalog.apps)
-  const newApps = apps
-    .filter(({ isNew }) => isNew)
-    .map(({ app }) => {
-      const nearest = nearestOf(app, known)
-      return `${app} is a new app${nearest ? ` (did you mean ${nearest}?)` : ''}; the store has ${known.join(', ')}`
-    })
+  const newApps = apps.flatMap(({ app }) => newAppText(state.catalog.catalog, app) ?? [])
   const warnings = apps.flatMap((one) => one.warnings)
   const reach = apps.flatMap((one) => one.reach)
   const waiting = apps.flatMap(({ behind, channels }) =>

@@ -13,7 +13,7 @@ import { loadWanted } from '../catalog/details.ts'
 import { checkCatalogFits, checkFits, fillWarning } from '../catalog/fill.ts'
 import type { CatalogState, ChannelRef, StoreReader, StoreWriter } from '../catalog/read.ts'
 import { channelEntry, channelsOf, encode, loadForWriting } from '../catalog/read.ts'
-import type { Catalog, CatalogChannel } from '../documents/catalog.ts'
+import { type Catalog, type CatalogChannel, newAppText } from '../documents/catalog.ts'
 import { type ChannelManifest, howEnded, isEnded } from '../documents/channel.ts'
 import { asPartOf, refuseUnfinished } from '../documents/parts.ts'
 import { PlatteError } from '../kernel/errors.ts'
@@ -202,8 +202,7 @@ function planManifest(edit: ManifestEdit, state: EditState, issue: Issue): Outco
   const reach = reachOf(before, after, issue.at)
   const effects = effectsBelow(current, manifest, after.view, issue.at)
   const changes = diffChannels(current, edited, entryOf(state, ref).holds)
-  const signed = { manifest, documents, edited }
-  return { seq: manifest.seq, ...signed, changes, ...said(reach, effects), packages, warnings }
+  return { seq: manifest.seq, manifest, documents, edited, changes, ...said(reach, effects), packages, warnings }
 }
 
 /** The entry of a channel, also of one that the catalog does not name yet. */
@@ -237,14 +236,15 @@ const said = ({ reach, instead }: Reach, more: readonly string[] = []): Pick<Pla
 }
 
 /** @returns warnings. @throws PlatteError('refused') where the manifest, or the catalog that names it, is too large. */
-function checkManifestFits({ ref, isBrake = false }: ManifestEdit, state: EditState, manifest: ChannelManifest) {
+function checkManifestFits(edit: ManifestEdit, state: EditState, manifest: ChannelManifest): readonly string[] {
+  const { ref, isBrake = false, partOf } = edit
   const { root, catalog } = state.catalog
   const size = sealedSize('platte-channel+jws', encode(manifest).length, root.root.roles.release.keyIds.length)
   checkFits(root, { kind: 'manifest', ref, bytes: size, before: state.head?.size ?? 0, isBrake })
   const { seq, aliases } = manifest
   const entry = channelEntry(catalog.catalog, ref.app, ref.channel)
   const named = { ...withField({ ...entry }, 'aliases', aliases && [...aliases]), seq, sha256: '0'.repeat(64), size }
-  return warningsOf(fillWarning(root, size, ref), fillWarning(root, checkCatalogFits(state.catalog, ref, named)))
+  const isNew = partOf ? undefined : newAppText(catalog.catalog, ref.app)
+  const fills = [fillWarning(root, size, ref), fillWarning(root, checkCatalogFits(state.catalog, ref, named))]
+  return [isNew, ...fills].filter((one) => one !== undefined)
 }
-
-const warningsOf = (...found: readonly (string | undefined)[]) => found.filter((one) => one !== undefined)
