@@ -162,7 +162,8 @@ export function checkNewName(channel: string): void {
 export function unknownChannel({ catalog }: CatalogState, { app, channel }: ChannelRef, remedy: string): PlatteError {
   const channels = channelsOf(catalog.catalog, app)
   const renamed = otherNameOf(channels, channel)
-  const others = Object.keys(channels).filter((name) => name !== channel && !otherNameOf(channels, name))
+  const aliases = new Set(Object.values(channels).flatMap((one) => one.aliases ?? []))
+  const others = Object.keys(channels).filter((name) => name !== channel && !aliases.has(name))
   const there = others.length === 0 ? 'it has none yet' : `it has ${others.slice(0, 10).join(', ')}`
   const known = Object.hasOwn(channels, channel) ? 'that channel was deleted' : there
   return new PlatteError('refused', `${app} has no channel ${JSON.stringify(channel)}`, {
