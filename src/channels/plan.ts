@@ -13,7 +13,7 @@ import { loadWanted } from '../catalog/details.ts'
 import { checkCatalogFits, checkFits, fillWarning } from '../catalog/fill.ts'
 import type { CatalogState, ChannelRef, StoreReader, StoreWriter } from '../catalog/read.ts'
 import { channelEntry, channelsOf, encode, loadForWriting } from '../catalog/read.ts'
-import { type Catalog, type CatalogChannel, newAppText } from '../documents/catalog.ts'
+import type { Catalog, CatalogChannel } from '../documents/catalog.ts'
 import { type ChannelManifest, howEnded, isEnded } from '../documents/channel.ts'
 import { asPartOf, refuseUnfinished } from '../documents/parts.ts'
 import { PlatteError } from '../kernel/errors.ts'
@@ -29,6 +29,7 @@ import type { Packages } from '../store/packages.ts'
 import { sealedSize } from '../trust/envelope.ts'
 import type { VerifiedChannel } from '../trust/verify-documents.ts'
 import { loadLive, type OnFailure } from './live.ts'
+import { newAppText } from './new-app.ts'
 
 export interface EditState {
   readonly catalog: CatalogState
@@ -226,8 +227,7 @@ function planBrakes({ ref, brake }: BrakeEdit, state: EditState, issue: Issue): 
   if (sameJson(edited, entry)) return { ...nothing, seq: entry.seq }
   const warnings = brakeWarnings(state.catalog, ref, edited, issue)
   const reach = reachOf(sideWith(state, entry, manifest), sideWith(state, edited, manifest), issue.at)
-  const changes = diffBrakes(entry, brakes)
-  return { ...nothing, seq: entry.seq, entry: edited, changes, ...said(reach), warnings }
+  return { ...nothing, seq: entry.seq, entry: edited, changes: diffBrakes(entry, brakes), ...said(reach), warnings }
 }
 
 const said = ({ reach, instead }: Reach, more: readonly string[] = []): Pick<Plan, 'effects' | 'reach'> => {

@@ -1,6 +1,5 @@
 /** The catalog: all apps and channels, and each one's current ChannelManifest by revision (`seq`) and digest. `catalog.jws`. */
 import * as v from 'valibot'
-import { nearestOf } from '../kernel/nearest.ts'
 import * as field from './fields.ts'
 
 /** What readers take. */
@@ -55,16 +54,6 @@ export const { decode: decodeCatalog, check: checkCatalog } = field.documentOf(c
 /** @returns `undefined` for a payload that names no root. */
 export const peekRootVersion = (payload: Uint8Array): number | undefined =>
   field.decodeIfValid(v.object({ root: field.positive }), payload)?.root
-
-/** Says that an app is not there, though others are: more often a slip than wanted. */
-export function newAppText({ apps }: Catalog, app: string): string | undefined {
-  const known = Object.keys(apps)
-  if (Object.hasOwn(apps, app) || known.length === 0) return undefined
-  const nearest = nearestOf(app, known)
-  const there = known.slice(0, namedAtMost).join(', ') + (known.length > namedAtMost ? ', …' : '')
-  return `${app} is a new app${nearest ? ` (did you mean ${nearest}?)` : ''}; the store has ${there}`
-}
-const namedAtMost = 12
 
 export const maxReceiptBytes = 16 * 1024
 

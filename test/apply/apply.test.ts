@@ -241,7 +241,7 @@ test('boards of an app find slips, and change nothing', async () => {
 test('an app that the store lacks is a question of its own, and the first app is not', async () => {
   const file = { apps: { [app.slice(1)]: { channels: { stable: {} } } } }
   const [sentence = ''] = previewApply(await planFile(base.publisher, file)).newApps ?? []
-  expect(sentence).toBe(`${app.slice(1)} is a new app (did you mean ${app}?); the store has ${app}`)
+  expect(sentence).toBe(`${app.slice(1)} is a new app; the store has ${app}`)
   expect(previewApply(await planFile((await newStore()).publisher, file))).not.toHaveProperty('newApps')
 })
 
