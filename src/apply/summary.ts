@@ -1,6 +1,6 @@
 /** What a plan changes, for people, for `--json` and for the next step. */
 import type { ChannelRef } from '../catalog/read.ts'
-import { newAppText } from '../channels/new-app.ts'
+import { newAppText } from '../documents/new-app.ts'
 import { defined } from '../kernel/json.ts'
 import type { ApplyPlan, PlannedChannel } from './plan.ts'
 

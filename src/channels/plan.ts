@@ -15,6 +15,7 @@ import type { CatalogState, ChannelRef, StoreReader, StoreWriter } from '../cata
 import { channelEntry, channelsOf, encode, loadForWriting } from '../catalog/read.ts'
 import type { Catalog, CatalogChannel } from '../documents/catalog.ts'
 import { type ChannelManifest, howEnded, isEnded } from '../documents/channel.ts'
+import { newAppText } from '../documents/new-app.ts'
 import { asPartOf, refuseUnfinished } from '../documents/parts.ts'
 import { PlatteError } from '../kernel/errors.ts'
 import { isoText } from '../kernel/format.ts'
@@ -29,7 +30,6 @@ import type { Packages } from '../store/packages.ts'
 import { sealedSize } from '../trust/envelope.ts'
 import type { VerifiedChannel } from '../trust/verify-documents.ts'
 import { loadLive, type OnFailure } from './live.ts'
-import { newAppText } from './new-app.ts'
 
 export interface EditState {
   readonly catalog: CatalogState

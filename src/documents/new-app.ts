@@ -1,5 +1,5 @@
 /** An app that a change would make. Pure. */
-import type { Catalog } from '../documents/catalog.ts'
+import type { Catalog } from './catalog.ts'
 
 const namedAtMost = 12
 
