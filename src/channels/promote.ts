@@ -1,7 +1,6 @@
 /** Puts a release of one channel into another: the same bytes under the same keys, so nothing is copied. */
 import { packagesOf, unknownChannel } from '../catalog/channels.ts'
-import type { ChannelManifest } from '../documents/channel.ts'
-import { durationMs } from '../documents/fields.ts'
+import { type ChannelManifest, defaultRampOf } from '../documents/channel.ts'
 import { defined } from '../kernel/json.ts'
 import { addRelease, findRelease, loadedBoard, refusal, withFollowed } from '../release/add-release.ts'
 import {
@@ -12,7 +11,7 @@ import {
   type Release,
   type Target,
 } from '../release/channel.ts'
-import { editRelease, isHoldOf, markRelease, rampOver, requireRelease } from '../release/edits.ts'
+import { editRelease, isHoldOf, markRelease, requireRelease } from '../release/edits.ts'
 import { type Between, floorsBetween, type Origin, refuseBetween } from '../release/floors-between.ts'
 import { underEmbargo } from '../release/ramp.ts'
 import { compareVersions, isSameVersion, oldestFirst, parseVersion } from '../release/version.ts'
@@ -70,10 +69,6 @@ export function promoteEdit({ app, version, from, to, boards, ...placing }: Prom
     packages: ({ head }, edited) => packagesIn(edited, head?.manifest, version),
   }
 }
-
-/** The ramp of a release that is added without one. @param from when it begins. */
-export const defaultRampOf = ({ defaultRamp: over }: ChannelManifest, from: string): readonly RampStep[] | undefined =>
-  over === undefined ? undefined : rampOver({ start: Date.parse(from), overMs: durationMs(over) })
 
 type Wanted = NonNullable<ManifestEdit['details']>
 

@@ -27,7 +27,7 @@ export const pruneEdit = (ref: ChannelRef, given?: number): ManifestEdit => ({
   others: 'all',
   apply: (current, state, at) => {
     const used = inUseHere(current, state, Date.parse(at))
-    const kept = new Set<Release | undefined>([...newestOf(current, given ?? current.keep ?? keptByDefault), ...used])
+    const kept = new Set<Release | undefined>([...newestOf(current, given ?? current.keep ?? 20), ...used])
     return { ...current, releases: current.releases.filter((release) => kept.has(release)) }
   },
   preview: async (writer, { manifest, state }) => ({
@@ -39,8 +39,6 @@ export const pruneEdit = (ref: ChannelRef, given?: number): ManifestEdit => ({
     return { ...result, packages }
   },
 })
-
-const keptByDefault = 20
 
 /** For each board, the newest release for everybody, and all newer ones. Pure. */
 export function inUse({ boards }: ChannelView, now: number): ReadonlySet<Release> {

@@ -1,7 +1,7 @@
 /** What publishing a release changes, and what it refuses. Pure but for digests of the notes. */
 import { checkNewName, isLive, refuseOtherName, unknownChannel } from '../catalog/channels.ts'
 import type { ChannelRef } from '../catalog/read.ts'
-import { type ChannelManifest, checkOrder } from '../documents/channel.ts'
+import { type ChannelManifest, checkOrder, defaultRampOf } from '../documents/channel.ts'
 import { maxNotesBytes, notesKey, servedFolder } from '../documents/paths.ts'
 import { PlatteError } from '../kernel/errors.ts'
 import {
@@ -30,7 +30,6 @@ import { isSameVersion } from '../release/version.ts'
 import { sha256Hex } from '../trust/digest.ts'
 import { type EditState, entryOf, type ManifestEdit } from './plan.ts'
 import {
-  defaultRampOf,
   effectiveOf,
   markLike,
   markOnce,

@@ -1,7 +1,8 @@
 /** The ChannelManifest: one channel at one revision, its `seq`. `apps/<app>/<channel>/<seq>.jws`. */
 import * as v from 'valibot'
 import { type ErrorCode, PlatteError } from '../kernel/errors.ts'
-import { type Channel, isImage, type Release, weekdays } from '../release/channel.ts'
+import { type Channel, isImage, type RampStep, type Release, weekdays } from '../release/channel.ts'
+import { rampOver } from '../release/edits.ts'
 import { rampProblem } from '../release/ramp.ts'
 import { rangeProblem } from '../release/target.ts'
 import { compareVersions, parseVersion } from '../release/version.ts'
@@ -141,6 +142,10 @@ export function howEnded({ channel }: ChannelManifest, others: ReadonlyMap<strin
   const owner = [...others.values()].find(({ aliases = [] }) => aliases.includes(channel))
   return owner ? `${channel} is an alias of ${owner.channel} now` : `${channel} was deleted before`
 }
+
+/** The ramp of a release that is added without one. @param from when it begins. */
+export const defaultRampOf = ({ defaultRamp: over }: ChannelManifest, from: string): readonly RampStep[] | undefined =>
+  over === undefined ? undefined : rampOver({ start: Date.parse(from), overMs: field.durationMs(over) })
 
 export const { decode: decodeChannel } = field.documentOf<ChannelManifest>(channelSchema, 'channel')
 
