@@ -86,8 +86,8 @@ export interface Extension {
   readonly upstream?: Upstream
   /** What is wrong, for health; empty where nothing is. */
   readonly problems?: () => Promise<readonly string[]>
-  /** Read for each scrape of metrics. */
-  readonly gauges?: () => Promise<readonly Gauge[]>
+  /** Read for each scrape of metrics. @param scrape names it to all features: what several measure is read once. */
+  readonly gauges?: (scrape: object) => Promise<readonly Gauge[]>
   /** Runs after each scheduled refresh, with at most `most` documents. Never throws. */
   readonly onSchedule?: (writer: StoreWriter, most: number) => Promise<void>
   /** On Workers and Lambda, a schedule runs this instead of a refresh. Never throws. */

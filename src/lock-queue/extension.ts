@@ -3,8 +3,9 @@ import type { StoreReader } from '../catalog/read.ts'
 import type { Extension, Gauge } from '../checks/serving.ts'
 import { waitingFolder, waitingGroupOf } from '../documents/paths.ts'
 import { describeError } from '../kernel/log.ts'
+import { inParallel } from '../kernel/parallel.ts'
 import type { Lock } from '../locks/document.ts'
-import { maxGroups } from '../locks/store.ts'
+import { groupsOf, maxGroups } from '../locks/store.ts'
 import { lockOf, openQueue, type Queue, readWaiting } from './queue.ts'
 import { type Waiters, waitersOf } from './waiting.ts'
 
@@ -14,16 +15,18 @@ export interface LockQueue extends Extension {
 }
 
 type Reading = Pick<StoreReader, 'documents' | 'clock' | 'log'>
+/** Groups as a scrape read them. */
+type Locks = ReadonlyMap<string, Lock>
 
 export function openLockQueue(reading: Reading): LockQueue {
   const queue = openQueue()
-  const flush = (group: string): Promise<void> =>
-    queue.flush(reading, group).catch((error: unknown) => {
+  const flush = (group: string, lock?: Lock): Promise<void> =>
+    queue.flush(reading, group, lock).catch((error: unknown) => {
       reading.log({ level: 'warn', event: 'lock-queue', group, ...describeError(error) })
     })
   // What is due is written also where no machine asks.
-  const flushAll = async (): Promise<void> => {
-    for (const group of queue.groups()) await flush(group)
+  const flushAll = async (locks: Locks = new Map()): Promise<void> => {
+    for (const group of queue.groups()) await flush(group, locks.get(group))
   }
   return {
     ...{ name: 'lock-queue', queue },
@@ -40,11 +43,12 @@ export function openLockQueue(reading: Reading): LockQueue {
       await flushAll()
       return []
     },
-    gauges: async () => {
-      await flushAll()
-      return [await countWaiting(reading, queue)]
+    gauges: async (scrape) => {
+      const locks = new Map((await groupsOf(scrape, reading)).locks.map((lock) => [lock.group, lock]))
+      await flushAll(locks)
+      return [await countWaiting(reading, queue, locks)]
     },
-    close: flushAll,
+    close: () => flushAll(),
   }
 }
 
@@ -64,21 +68,21 @@ const reasons = ['full', 'kept', 'hold', 'rollback', 'freeze', 'calendar', 'wind
 /** Read at once. */
 const atOnce = 16
 
-async function countWaiting(reading: Reading, queue: Queue): Promise<Gauge> {
+async function countWaiting(reading: Reading, queue: Queue, locks: Locks): Promise<Gauge> {
   const found = new Set(queue.groups())
   for await (const key of reading.documents.list?.(waitingFolder) ?? []) {
     const group = waitingGroupOf(key)
     if (group !== undefined && found.size < maxGroups) found.add(group)
   }
-  const [groups, values] = [[...found], new Map<string, number>()]
+  const values = new Map<string, number>()
   const count = async (group: string): Promise<void> => {
-    const lock = await lockOf(reading, group, reading.clock()).catch(() => undefined)
+    const lock = locks.get(group) ?? (await lockOf(reading, group, reading.clock()).catch(() => undefined))
     for (const { reason } of lock ? (await readWaiters(reading, queue, lock)).waiting : []) {
       const key = `${group}\n${reasons.includes(reason) ? reason : 'other'}`
       values.set(key, (values.get(key) ?? 0) + 1)
     }
   }
-  for (let i = 0; i < groups.length; i += atOnce) await Promise.all(groups.slice(i, i + atOnce).map(count))
+  await inParallel([...found], atOnce, count)
   const help = 'Machines of a group that wait for a slot, by the last refusal.'
   return { name: 'platte_lock_waiting', help, label: ['group', 'reason'], values }
 }

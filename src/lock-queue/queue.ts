@@ -29,9 +29,10 @@ export interface Queue {
   note(asked: LockAsk, now: Instant): void
   /**
    * Writes what is due, for all processes to read.
+   * @param lock the group, where it was just read.
    * @throws as `readLock`; PlatteError('bad-document') for a damaged document, which is left alone.
    */
-  flush(reading: Reading, group: string): Promise<void>
+  flush(reading: Reading, group: string, lock?: Lock): Promise<void>
   /** What this process knows of a group. */
   newsOf(group: string): waiters.News
   /** Groups of which it knows something. */
@@ -80,14 +81,14 @@ export function openQueue(): Queue {
       else if (asked.what === 'began') looks.delete(lookKey(asked))
       else leave(asked.group, id, now)
     },
-    async flush(reading, group) {
+    async flush(reading, group, found) {
       const known = groups.get(group)
       const now = reading.clock()
       if (known === undefined || known.isBusy || Math.abs(now - known.lookedAt) < writeEveryMs) return
       if (!waiters.isNews(known.stored, waiters.merge(known.stored, known, emptyLock(group, now), now))) return
       Object.assign(known, { isBusy: true, lookedAt: now })
       try {
-        const lock = await lockOf(reading, group, now)
+        const lock = found ?? (await lockOf(reading, group, now))
         for (let i = 0; i < maxTries && !(await write(reading, lock, known, now)); i++);
       } finally {
         known.isBusy = false

@@ -5,6 +5,7 @@ import { catalogKey, lockGroupOf, lockKey, locksFolder } from '../documents/path
 import type { Clock, Instant } from '../kernel/clock.ts'
 import { PlatteError } from '../kernel/errors.ts'
 import { isoText } from '../kernel/format.ts'
+import { inParallel } from '../kernel/parallel.ts'
 import type { Random } from '../kernel/random.ts'
 import { turnAt } from '../kernel/turns.ts'
 import type { Documents } from '../store/documents.ts'
@@ -104,27 +105,30 @@ export interface Groups {
 /** The groups of a store; none where the store cannot list. @throws as `Documents` does. */
 export async function allGroups({ documents }: Pick<Locking, 'documents'>): Promise<Groups> {
   const names = await groupNames({ documents })
-  const locks: Lock[] = []
+  const locks: (Lock | undefined)[] = []
   const damaged = new Map<string, string>()
   const elsewhere: string[] = []
-  for (let i = 0; i < Math.min(names.length, maxGroups); i += atOnce) {
-    const some = names.slice(i, Math.min(i + atOnce, maxGroups))
-    const read = await Promise.all(
-      some.map(async (group) => {
-        try {
-          return (await readLock({ documents }, group))?.lock
-        } catch (error) {
-          if (error instanceof OtherDriver) return void elsewhere.push(group)
-          if (!(error instanceof PlatteError) || !isOfOne.has(error.code)) throw error
-          damaged.set(group, error.message)
-          return undefined
-        }
-      }),
-    )
-    locks.push(...read.filter((lock) => lock !== undefined))
-  }
+  await inParallel([...names.slice(0, maxGroups).entries()], atOnce, async ([i, group]) => {
+    try {
+      locks[i] = (await readLock({ documents }, group))?.lock
+    } catch (error) {
+      if (error instanceof OtherDriver) return void elsewhere.push(group)
+      if (!(error instanceof PlatteError) || !isOfOne.has(error.code)) throw error
+      damaged.set(group, error.message)
+    }
+  })
   const inOrder = new Map([...damaged].sort(([a], [b]) => (a < b ? -1 : 1)))
-  return { locks, damaged: inOrder, elsewhere, unread: Math.max(0, names.length - maxGroups) }
+  const unread = Math.max(0, names.length - maxGroups)
+  return { locks: locks.filter((lock) => lock !== undefined), damaged: inOrder, elsewhere, unread }
+}
+
+const scraped = new WeakMap<object, Promise<Groups>>()
+
+/** As `allGroups`, read once for all that a scrape of metrics measures. */
+export function groupsOf(scrape: object, reading: Pick<Locking, 'documents'>): Promise<Groups> {
+  const groups = scraped.get(scrape) ?? allGroups(reading)
+  scraped.set(scrape, groups)
+  return groups
 }
 
 /** Names of groups, in byte order; none where the store cannot list. */

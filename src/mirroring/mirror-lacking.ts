@@ -3,9 +3,9 @@ import { type ChannelEntry, foldersOf, packagesOf, viewOf } from '../catalog/cha
 import type { ChannelRef } from '../catalog/read.ts'
 import { inUse, newestOf } from '../channels/prune.ts'
 import { isEnded } from '../documents/channel.ts'
+import { inParallel } from '../kernel/parallel.ts'
 import { filesOf, type Package, type PackageSet, type Release } from '../release/channel.ts'
 import { detailedOf } from './mirror-details.ts'
-import { inParallel } from './mirror-pass.ts'
 import { attempt, current, type Lacking, type Work } from './mirror-work.ts'
 import { listAlso } from './missing-list.ts'
 

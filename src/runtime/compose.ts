@@ -19,8 +19,10 @@ export async function openFeatures(
     return needed.length === 0 || needed.some(([key]) => isOn(settings[key]))
   })
   // A feature whose store is away costs no other one its numbers.
-  const gauges: FeatureContext['gauges'] = async () =>
-    (await Promise.all(opened.map(async (one) => (await one.gauges?.().catch(() => [])) ?? []))).flat()
+  const gauges: FeatureContext['gauges'] = async () => {
+    const scrape = {}
+    return (await Promise.all(opened.map(async (one) => (await one.gauges?.(scrape).catch(() => [])) ?? []))).flat()
+  }
   const all = await Promise.all(wanted.map(({ open }) => open(settings, { ...context, gauges })))
   const opened = all.filter((one) => one !== undefined)
   return opened

@@ -77,7 +77,7 @@ describe('a URL', () => {
     })
     expect(await gates.problems?.()).toEqual(['locks: gate change does not answer; the log says why'])
     expect(await soft.problems?.()).toHaveLength(1)
-    expect((await gates.gauges?.())?.[0]?.values.get('failed')).toBe(1)
+    expect((await gates.gauges?.({}))?.[0]?.values.get('failed')).toBe(1)
   })
 
   test('nobody listens', async () => {

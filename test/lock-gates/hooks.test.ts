@@ -103,7 +103,7 @@ test('locks and unlocks are said in order, signed, and cost locksmith no number'
   })
   const after = await server.endpoint.ask(keyPath)
   expect(Number(after.headers.get('x-etcd-index')) - Number(headers.get('x-etcd-index'))).toBe(1)
-  expect((await server.hooks.gauges?.())?.[0]?.values).toEqual(
+  expect((await server.hooks.gauges?.({}))?.[0]?.values).toEqual(
     new Map(Object.entries({ delivered: 2, failed: 0, 'given-up': 0 })),
   )
 })
@@ -210,7 +210,7 @@ test('what is given up after a day is counted and said, and the next event of th
     waiting,
   )
   expect(server.log.at(-1)).toMatchObject({ problem: '1 events were given up: its hook never took them' })
-  expect((await server.hooks.gauges?.())?.[0]?.values.get('given-up')).toBe(1)
+  expect((await server.hooks.gauges?.({}))?.[0]?.values.get('given-up')).toBe(1)
   receiver.take()
   expect(await server.machine('a').unlock()).toBe('done')
   await isEmpty(server)

@@ -67,7 +67,10 @@ export async function openEndpoint(
     store,
     faults,
     locking,
-    gauges: async () => (await Promise.all(extensions.map(async (one) => (await one.gauges?.()) ?? []))).flat(),
+    gauges: async () => {
+      const scrape = {}
+      return (await Promise.all(extensions.map(async (one) => (await one.gauges?.(scrape)) ?? []))).flat()
+    },
     ask: async (path, init) => fetch(new Request(`https://updates.example.org${path}`, init)),
     holders: async () => ((await stored())?.holders ?? []).map(({ id }) => id),
     history: async () =>

@@ -96,8 +96,30 @@ describe('a queue', () => {
     expect(await waiting(endpoint)).toEqual(['m0', 'm1', 'm2'])
     expect(endpoint.faults.writes - writes).toBe(3)
     // Another one knows nothing itself, and shows the same.
-    const [gauge] = (await openLockQueue({ ...endpoint.locking, log: () => {} }).gauges?.()) ?? []
+    const [gauge] = (await openLockQueue({ ...endpoint.locking, log: () => {} }).gauges?.({})) ?? []
     expect(gauge?.values).toEqual(new Map([[`${group}\nfull`, 3]]))
+  })
+
+  test('costs a scrape one read of each group, and one of who waits for it', async () => {
+    const endpoint = await openEndpoint({ hasQueue: true })
+    const groups = Array.from({ length: 40 }, (_, i) => `g${i + 10}`)
+    for (const one of groups) {
+      await createGroup(endpoint.locking, one, 1, 'operator')
+      for (const id of ['holder', 'a', 'b']) await zincati(endpoint.ask, one, id).lock()
+    }
+    pass(endpoint, 1)
+    const scrape = async () => {
+      const before = endpoint.faults.calls.length
+      const waits = Object.fromEntries(groups.map((one) => [`${one}\nfull`, 2]))
+      expect(await measured(endpoint, 'waiting')).toEqual(waits)
+      return endpoint.faults.calls.slice(before).filter((call) => /^\w+ locks\//.test(call))
+    }
+    const each = (...calls: string[]) => groups.flatMap((one) => calls.map((call) => `${call}${one}.json`))
+    const reads = ['list locks/', 'list locks/waiting/', `get locks/${group}.json`]
+    reads.push(...each('get locks/', 'get locks/waiting/'))
+    // That `b` waits was not written yet: it is, with the group that the scrape read.
+    expect((await scrape()).sort()).toEqual([...reads, ...each('get locks/waiting/', 'swap locks/waiting/')].sort())
+    expect((await scrape()).sort()).toEqual(reads.sort())
   })
 
   test('has a machine of locksmith from its second look on, by its name or its address; who only looks does not wait', async () => {

@@ -28,7 +28,7 @@ export interface Memory {
   counts(): ReadonlyMap<string, number>
   /** What is wrong with the store; `undefined` once it is right again. */
   note(what: 'read' | 'write' | 'list', problem: string | undefined): void
-  /** What is wrong with groups, instead of what was. */
+  /** The groups were listed. What is wrong with them, instead of what was. */
   noteGroups(damaged: ReadonlyMap<string, string>): void
   problems(): readonly string[]
   /** Notes that locksmith found no slot free. @returns whether it waits: it looked before, and not just before. */
@@ -55,6 +55,7 @@ export function openMemory(): Memory {
       else problems.set(what, problem)
     },
     noteGroups(damaged) {
+      problems.delete('list')
       groups = damaged
     },
     problems: () => [...new Set([...problems.values(), ...groups.values()])],

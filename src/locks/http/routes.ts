@@ -11,12 +11,12 @@ import { describeError, logWith } from '../../kernel/log.ts'
 import type { Lock } from '../document.ts'
 import { soaks, staleHoldersOf } from '../edits.ts'
 import { findHolder, oldestHolder, unlock } from '../semaphore.ts'
-import { allGroups, editLock, type Groups, type LockEdit, type Locking, readLock } from '../store.ts'
+import { allGroups, editLock, groupsOf, type LockEdit, type Locking, readLock } from '../store.ts'
 import { vetoHere } from '../vetoes.ts'
 import { etcd, etcdPrefix } from './etcd.ts'
 import { fleetLock, fleetLockHeader, fleetLockPaths } from './fleet.ts'
 import { heldNow, type LockProtocol, type Locks, machineOf, readAccess } from './lock-request.ts'
-import { type Memory, openMemory, type Refusal } from './recent.ts'
+import { openMemory, type Refusal } from './recent.ts'
 import { watched } from './watched.ts'
 
 /** Both protocols, with and without a token before their own paths. */
@@ -38,15 +38,16 @@ export function openLocks(given: Omit<Locks, 'memory'>): Extension {
     fallback: async (serving, c) =>
       c.req.path.startsWith(`/${etcdPrefix}/`) ? answerLock(serving, locks)(c) : undefined,
     onCheck: noteMachines(locks),
-    gauges: () => lockGauges(locks, mounted),
+    gauges: (scrape) => lockGauges(locks, mounted, scrape),
     problems: lockProblems(locks),
   }
 }
 
 /** Reads every group once. A damaged one, and too many, take nothing from the others. */
-async function lockGauges(all: Locks, serving: Serving | undefined): Promise<readonly Gauge[]> {
+async function lockGauges(all: Locks, serving: Serving | undefined, scrape: object): Promise<readonly Gauge[]> {
   const { locking, memory, channels } = all
-  const { locks, damaged, unread } = await lookAtAll(locking, memory)
+  const { locks, damaged, unread } = await groupsOf(scrape, locking)
+  memory.noteGroups(damaged)
   const now = locking.clock()
   const held = new Map<string, string | undefined>()
   const answering = serving && { cache: serving.cache, reader: serving.reader }
@@ -79,13 +80,6 @@ async function lockGauges(all: Locks, serving: Serving | undefined): Promise<rea
   ]
 }
 
-async function lookAtAll(locking: Locking, memory: Memory): Promise<Groups> {
-  const groups = await allGroups(locking)
-  memory.note('list', undefined)
-  memory.noteGroups(groups.damaged)
-  return groups
-}
-
 /** Health does not wait for the groups: they are read again after this time, or where they could not be. */
 const lookEveryMs = 60_000
 
@@ -95,10 +89,12 @@ function lockProblems({ locking, memory }: Locks): () => Promise<readonly string
     const now = locking.clock()
     if (Math.abs(now - lookedAt) >= lookEveryMs) {
       lookedAt = now
-      await lookAtAll(locking, memory).catch((error) => {
+      try {
+        memory.noteGroups((await allGroups(locking)).damaged)
+      } catch (error) {
         memory.note('list', `locks: ${messageOf(error)}`)
         lookedAt = Number.NEGATIVE_INFINITY
-      })
+      }
     }
     return memory.problems()
   }
