@@ -8,9 +8,12 @@ import { afterAll, expect, test, vi } from 'vitest'
 import { parse } from 'yaml'
 import { readLine } from '../../src/fleet/lines.ts'
 import { openProjection } from '../../src/fleet/projection.ts'
+import { createGroup } from '../../src/locks/edits.ts'
 import { jsonLogTo, startServer } from '../../src/runtime/node.ts'
 import { readSettings } from '../../src/runtime/settings.ts'
 import { makeStore, openStore } from '../../src/runtime/store.ts'
+import { faultsOf, faultyDocuments } from '../faults/faulty.ts'
+import { openAsked, status } from '../lock-gates/asked.ts'
 import { makeSceneStore, publicUrl } from '../scenes/fixture.ts'
 
 interface Panel {
@@ -51,6 +54,13 @@ function prepare(file: string): void {
   projection.close()
 }
 
+/** A gate that is closed, and a hook that fails. */
+const asked = await openAsked(status(503))
+afterAll(() => asked.close())
+
+/** Reads of the store by the last scrape. */
+let reads: readonly string[] = []
+
 /** What a server measures to which something of everything happened. */
 async function measured(): Promise<string> {
   const fleet = join(folder, 'fleet.db')
@@ -59,15 +69,23 @@ async function measured(): Promise<string> {
   await makeStore({ kind: 'file', dir })
   const { documents, packages } = await openStore({ kind: 'file', dir })
   const { publisher, pin } = await makeSceneStore(documents, packages)
+  for (const group of ['workers', 'gated']) await createGroup(publisher, group, 1, 'operator')
+  const faults = faultsOf()
   const settings = readSettings(
     {
       ...{ PLATTE_STORE: `file:${dir}`, PLATTE_ROOT: pin, PLATTE_PUBLIC_URL: publicUrl, PORT: '0' },
       ...{ PLATTE_EVENTS: 'store', PLATTE_METRICS: 'on', PLATTE_LOCKS: 'on' },
+      PLATTE_LOCK_GATES: JSON.stringify([{ name: 'closed', url: asked.url, groups: ['gated'] }]),
+      PLATTE_LOCK_HOOKS: JSON.stringify([{ url: asked.url, groups: ['workers'] }]),
+      PLATTE_LOCK_HOOKS_KEY: `whsec_${Buffer.alloc(24).toString('base64')}`,
       PLATTE_FLEET_FILE: fleet,
     },
     ['store', 'pin'],
   )
-  const { url, stop } = await startServer(settings, { ...publisher, log: jsonLogTo(new PassThrough()), timestamp: [] })
+  const { url, stop } = await startServer(settings, {
+    ...{ ...publisher, log: jsonLogTo(new PassThrough()), timestamp: [] },
+    documents: faultyDocuments(publisher.documents, faults),
+  })
   const post = (path: string, body: string, headers = {}) => fetch(url + path, { method: 'POST', body, headers })
   await post('/v1/update/', omaha('a', '<updatecheck/>'))
   await post('/v1/update/', omaha('a', '<event eventtype="3" eventresult="0" errorcode="9"/>'))
@@ -80,14 +98,17 @@ async function measured(): Promise<string> {
   const used = { appid: app, version: '1.0', ping: { rd: -1, ad: -1 } }
   await post('/v1/update/', JSON.stringify({ request: { protocol: '4.0', apps: [used] } }))
   await post('/v1/update/', 'no request')
-  for (const group of ['workers', 'closed']) {
+  for (const group of ['workers', 'closed', 'gated']) {
     const lock = { client_params: { id: 'a', group } }
     await post('/v1/pre-reboot', JSON.stringify(lock), { 'fleet-lock-protocol': 'true' })
   }
   const read = async () => {
+    const before = faults.calls.length
     const text = await (await fetch(`${url}/metrics`)).text()
-    for (const name of ['failed_machines{', 'waiting_machines{', 'release_failed_machines{'])
-      expect(text).toContain(`platte_fleet_${name}`)
+    reads = faults.calls.slice(before)
+    for (const name of ['fleet_failed_machines', 'fleet_waiting_machines', 'fleet_release_failed_machines'])
+      expect(text).toContain(`platte_${name}{`)
+    expect(text).toContain('platte_lock_hook_waiting{')
     return text
   }
   const text = await vi.waitFor(read, { timeout: 60_000, interval: 200 })
@@ -124,6 +145,11 @@ test('every metric is described, and shown or watched', () => {
     expect(doc).toContain(`\`${name}\``)
     expect(named).toMatch(new RegExp(`\\b${name}\\b`))
   }
+})
+
+test('a scrape reads a group of locks once, and who waits for it', () => {
+  const ofGroup = reads.filter((call) => call.endsWith('/gated.json'))
+  expect(ofGroup.sort()).toEqual(['get locks/gated.json', 'get locks/waiting/gated.json'])
 })
 
 test('every alert is described, and has a test in which it fires and one in which it does not', () => {
