@@ -12,8 +12,10 @@ import { servingWith } from '../../src/runtime/compose.ts'
 import { bodyOf, updateEngineRequests } from '../protocol/samples.ts'
 import { newStore, publishOne } from '../world.ts'
 
-const check = bodyOf('updatecheck-scheduled-steady-state')
-const samples = updateEngineRequests.map(bodyOf)
+const withAlias = bodyOf('updatecheck-scheduled-steady-state')
+const noAlias = (body: string) => body.replace('machinealias="web-1"', 'machinealias=""')
+const check = noAlias(withAlias)
+const samples = [...updateEngineRequests.map((name) => noAlias(bodyOf(name))), withAlias]
 
 const withoutAlike = ({ alike: _, ...request }: ReturnType<typeof parseAlike>) => request
 const outcome = (read: () => object) => {
@@ -59,6 +61,19 @@ test('a flood of texts only makes them be learned anew', () => {
   for (let version = 2; version < 9000; version++) expect(read(version).apps[0]?.version).toBe(`${version}`)
   expect(read(1).alike).not.toBe(first.alike)
   expect(withoutAlike(read(1))).toStrictEqual(withoutAlike(first))
+})
+
+test('a fleet installed from many versions, and texts of one key, are alike again', () => {
+  const alephs = Array.from({ length: 200 }, (_, i) => check.replace(/(?<=alephversion=")[^"]*/, `${3033 + i}.2.0`))
+  const first = alephs.map((text) => parseAlike(text).alike)
+  // What makes these differ is in no key.
+  for (let i = 10; i < 90; i++) parseAlike(check.replace('ismachine="1"', `ismachine="${i}"`))
+  for (const [i, text] of alephs.entries()) expect(parseAlike(text).alike).toBe(first[i])
+})
+
+test('a name of one machine makes no room for itself', () => {
+  expect(parseAlike(withAlias)).toStrictEqual(parseOmahaRequest(withAlias))
+  expect(parseAlike(withAlias.replace('machinealias="web-1" ', '')).alike).toBeDefined()
 })
 
 const store = await newStore()

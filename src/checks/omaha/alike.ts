@@ -19,14 +19,16 @@ let known = new Map<number, Known[]>()
 let count = 0
 /** A fleet makes one for each version, channel and kind of event. Beyond it, all are learned anew. */
 const maxKnown = 8192
-/** Of one key; all of them are compared. */
+/** Of one key; all of them are compared, and one more takes the place of the first. */
 const maxOfKey = 8
 /** A canonical request has some 700 characters. */
 const maxLength = 1024
-/** Characters of a key, in front of the first id: there are the version and the channel. */
-const keyLength = 48
+/** Characters of a key, in front of each id's name: the version and the channel, and the version that was installed first. */
+const [bootKey, machineKey] = [38, 12]
 
 const [boot, machine] = [' bootid="', ' machineid="']
+/** Behind the second id. A text with an alias is of one machine alone. */
+const alias = '" machinealias="'
 /** Real ids are such: nothing in them has to be decoded, or escaped in JSON. */
 const plainId = /^[\w{}.:-]{0,64}$/
 
@@ -41,6 +43,7 @@ export function parseAlike(text: string): OmahaRequest & { readonly alike?: Alik
   const [bootId, machineId] = [text.slice(bootAt, bootEnd), text.slice(machineAt, machineEnd)]
   if (!plainId.test(bootId) || !plainId.test(machineId)) return parseOmahaRequest(text)
   const parts = [text.slice(0, bootAt), text.slice(bootEnd, machineAt), text.slice(machineEnd)] as const
+  if (parts[2].startsWith(alias) && parts[2][alias.length] !== '"') return parseOmahaRequest(text)
   const alike = find(parts) ?? learn(parts, text)
   if (alike === undefined) return parseOmahaRequest(text)
   const { protocol, installSource, apps } = alike
@@ -48,9 +51,15 @@ export function parseAlike(text: string): OmahaRequest & { readonly alike?: Alik
 }
 
 function keyOf([before, between, behind]: Known['parts']): number {
-  let key = before.length + between.length * 31 + behind.length * 961
-  for (let at = Math.max(0, before.length - keyLength); at < before.length; at++)
-    key = (Math.imul(key, 31) + before.charCodeAt(at)) | 0
+  const lengths = before.length + between.length * 31 + behind.length * 961
+  return keyWith(keyWith(lengths, before, bootKey, boot.length), between, machineKey, machine.length)
+}
+
+/** With the last `size` characters in front of the last `skipped` ones. */
+function keyWith(start: number, text: string, size: number, skipped: number): number {
+  const end = text.length - skipped
+  let key = start
+  for (let at = Math.max(0, end - size); at < end; at++) key = (Math.imul(key, 31) + text.charCodeAt(at)) | 0
   return key
 }
 
@@ -68,12 +77,13 @@ function find(parts: Known['parts']): Alike | undefined {
 function learn(parts: Known['parts'], text: string): Alike | undefined {
   const alike = parseCanonical(text) as Alike | undefined
   if (alike === undefined) return undefined
-  const key = keyOf(parts)
-  if (count === maxKnown || known.get(key)?.length === maxOfKey) {
+  if (count === maxKnown) {
     known = new Map()
     count = 0
   }
-  known.set(key, [...(known.get(key) ?? []), { parts, alike }])
-  count++
+  const key = keyOf(parts)
+  const others = known.get(key) ?? []
+  if (others.length < maxOfKey) count++
+  known.set(key, [...others.slice(1 - maxOfKey), { parts, alike }])
   return alike
 }
