@@ -33,7 +33,7 @@ export interface Walk {
   readonly upTo?: number
   /** The version of the newest root, unverified: this many are read at once. */
   readonly expected?: number | undefined
-  /** The read of the next root, where it has begun. */
+  /** The read of the next root, where it has begun. It may have been too early for a root that the catalog names. */
   readonly first?: ReturnType<typeof readRoot> | undefined
   readonly isWriter?: boolean
 }
@@ -78,8 +78,10 @@ async function openNextRoot(
   { isNamed, isWriter }: { readonly isNamed: boolean; readonly isWriter: boolean },
 ) {
   const version = before.root.version + 1
+  const readNamed = async (): Promise<StoredDocument | undefined> =>
+    (await documents.get(stagedRootKey(version), maxRootBytes)) ?? documents.get(rootKey(version), maxRootBytes)
   try {
-    const stored = (await read) ?? (isNamed ? await documents.get(stagedRootKey(version), maxRootBytes) : undefined)
+    const stored = (await read) ?? (isNamed ? await readNamed() : undefined)
     return stored && (await naming(rootKey(version), () => verifyNextRoot(stored.bytes, before)))
   } catch (error) {
     const isTolerated = error instanceof PlatteError && ['forbidden', 'too-large', 'bad-signature'].includes(error.code)
