@@ -5,7 +5,7 @@
 import type { IncomingMessage, RequestListener, Server, ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import type { Publisher } from '../channels/publish.ts'
-import type { CheckAnswer, CheckCore } from '../checks/answer.ts'
+import type { CheckAnswer, CheckContext, CheckCore } from '../checks/answer.ts'
 import { updatePaths } from '../checks/http-updates.ts'
 import { answerProven, asksForProof } from '../checks/proof.ts'
 import { bodyBrokeOff, emptyBody, isBlank } from '../http/body.ts'
@@ -35,6 +35,7 @@ export function listen({ host, port }: Address, make: (port: number) => Served):
     const others = throughRequests(
       (request, peer) => served?.fetch(request, peer) ?? new Response(null, { status: 503 }),
       host,
+      checks,
     )
     const server = createServer(checksFirst(checks, others)).on('clientError', unparsed(checks, systemClock))
     server.listen(port, host, () => {
@@ -49,8 +50,8 @@ export function listen({ host, port }: Address, make: (port: number) => Served):
   })
 }
 
-/** Request and Response load for the first request that needs them. */
-function throughRequests(fetch: Served['fetch'], hostname: string): RequestListener {
+/** Request and Response load for the first request that needs them. Where their file is gone, as after an upgrade, checks go on. */
+function throughRequests(fetch: Served['fetch'], hostname: string, checks: Checks): RequestListener {
   let listener: RequestListener | undefined
   const load = async (): Promise<RequestListener> => {
     const { getRequestListener } = await import('@hono/node-server')
@@ -59,7 +60,16 @@ function throughRequests(fetch: Served['fetch'], hostname: string): RequestListe
   }
   return (request, response) => {
     if (listener) listener(request, response)
-    else void load().then((loaded) => loaded(request, response))
+    else
+      load().then(
+        (loaded) => loaded(request, response),
+        (error) => {
+          const core = checks()
+          // Its path may hold a secret.
+          if (core) send(response, core.refuse(error, contextOf(request, '')))
+          else response.destroy()
+        },
+      )
   }
 }
 
@@ -71,9 +81,12 @@ async function close(server: Server): Promise<void> {
   clearTimeout(timer)
 }
 
-/** @param checks is called for each request; `undefined` before anything is served. @param others answers the rest. */
+/** Called for each request; `undefined` before anything is served. */
+type Checks = () => CheckCore | undefined
+
+/** @param others answers the rest. */
 const checksFirst =
-  (checks: () => CheckCore | undefined, others: RequestListener): RequestListener =>
+  (checks: Checks, others: RequestListener): RequestListener =>
   (request, response) => {
     const core = isPlainCheck(request) ? checks() : undefined
     if (core) answerCheck(core, request, response)
@@ -91,12 +104,16 @@ const isPlainCheck = ({ method, url = '', headers }: IncomingMessage): boolean =
 
 const pathOf = (url: string): string => url.split('?', 1)[0] ?? ''
 
+const contextOf = ({ headers }: IncomingMessage, path: string): CheckContext => ({
+  background: (work) => void work,
+  path,
+  ids: readIds(headers[idHeader]?.toString(), headers.traceparent?.toString()),
+  agent: () => headers['user-agent'],
+})
+
 function answerCheck(core: CheckCore, request: IncomingMessage, response: ServerResponse): void {
-  const { headers } = request
-  const ids = readIds(headers[idHeader]?.toString(), headers.traceparent?.toString())
-  const agent = () => headers['user-agent']
   const { url = '' } = request
-  const context = { background: (work: Promise<void>) => void work, path: pathOf(url), ids, agent }
+  const context = contextOf(request, pathOf(url))
   const chunks: Buffer[] = []
   request.on('data', (chunk) => chunks.push(chunk))
   request.on('error', (cause) => {

@@ -1,9 +1,9 @@
 /** `platte serve` as a process: how it ends, and what its log may do to it. */
 import { type ChildProcess, execFileSync, spawn, spawnSync } from 'node:child_process'
 import { once } from 'node:events'
-import { closeSync, mkdtempSync, openSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { closeSync, cpSync, mkdtempSync, openSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { basename, dirname, join } from 'node:path'
 import { afterAll, afterEach, beforeAll, expect, inject, test } from 'vitest'
 import { payloadOfSize } from '../payloads.ts'
 import { bodyOf } from '../protocol/samples.ts'
@@ -35,8 +35,8 @@ afterEach(() => {
 afterAll(() => rmSync(folder, { recursive: true, force: true }))
 
 /** Starts a server whose log goes to `stdout`. @returns where it listens. */
-async function serve(stdout: number | 'pipe'): Promise<string> {
-  child = spawn(process.execPath, [main, 'serve'], { cwd: folder, env, stdio: ['ignore', stdout, 'pipe'] })
+async function serve(stdout: number | 'pipe', file = main): Promise<string> {
+  child = spawn(process.execPath, [file, 'serve'], { cwd: folder, env, stdio: ['ignore', stdout, 'pipe'] })
   for await (const chunk of child.stderr ?? []) {
     const url = /listening on (\S+)\/v1/.exec(`${chunk}`)?.[1]
     if (url) return url
@@ -94,6 +94,21 @@ test('a closed log pipe loses log lines, not the server', async () => {
     await new Promise((after) => setTimeout(after, 100))
   }
   expect(await end()).toBe(0)
+})
+
+test('an upgrade that takes its files away fails what needs them, and no check', async () => {
+  const copy = join(folder, 'copy')
+  cpSync(dirname(main), copy, { recursive: true })
+  const url = await serve('pipe', join(copy, basename(main)))
+  let log = ''
+  child?.stdout?.on('data', (chunk) => {
+    log += chunk
+  })
+  rmSync(copy, { recursive: true })
+  expect((await fetch(`${url}/healthz`)).status).toBe(500)
+  expect(await ask(url)).toEqual(offer)
+  expect(await end()).toBe(0)
+  expect(log).toMatch(/"refused":"defect".*Cannot find module/)
 })
 
 test('a port in use exits at once with a hint', async () => {
