@@ -78,11 +78,10 @@ async function openNextRoot(
   { isNamed, isWriter }: { readonly isNamed: boolean; readonly isWriter: boolean },
 ) {
   const version = before.root.version + 1
-  const readNamed = async (): Promise<StoredDocument | undefined> =>
-    (await documents.get(stagedRootKey(version), maxRootBytes)) ?? documents.get(rootKey(version), maxRootBytes)
+  const get = (key: string) => documents.get(key, maxRootBytes)
   try {
-    const stored = (await read) ?? (isNamed ? await readNamed() : undefined)
-    return stored && (await naming(rootKey(version), () => verifyNextRoot(stored.bytes, before)))
+    const stored = (await read) ?? (isNamed && ((await get(stagedRootKey(version))) ?? (await get(rootKey(version)))))
+    return stored ? await naming(rootKey(version), () => verifyNextRoot(stored.bytes, before)) : undefined
   } catch (error) {
     const isTolerated = error instanceof PlatteError && ['forbidden', 'too-large', 'bad-signature'].includes(error.code)
     if (isNamed || isWriter || !isTolerated) throw error
