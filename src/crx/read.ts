@@ -72,8 +72,8 @@ function headerOf(head: Uint8Array, name: string): CrxHeader {
 
 function manifestOf(text: string | undefined, name: string): Omit<Crx, 'id'> {
   if (text === undefined) throw refusal(name, 'has no manifest.json of at most 1 MiB in its archive')
-  // Browsers take comments in it.
-  const plain = text.replace(/("(?:\\.|[^"\\])*")|\/\/[^\n]*|\/\*[\s\S]*?\*\//g, '$1')
+  // Browsers take comments in it. What has no end is matched to the end: each character is looked at once.
+  const plain = text.replace(/("(?:\\[\s\S]?|[^"\\])*(?:"|$))|\/\/[^\n]*|\/\*[\s\S]*?(?:\*\/|$)/g, '$1')
   const { version, minimum_chrome_version: minimumBrowser } = parseJsonObject(plain) ?? {}
   if (typeof version !== 'string') throw refusal(name, 'has no version in its manifest.json')
   return { version, ...(typeof minimumBrowser === 'string' && { minimumBrowser }) }

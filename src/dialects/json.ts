@@ -30,12 +30,9 @@ const isObject = (value: unknown): value is Members =>
 const objectOf = (value: unknown): Members => (isObject(value) ? value : nothing)
 const textOf = (value: unknown): string => (typeof value === 'string' ? value : '')
 
-/** @throws PlatteError('too-large') */
-function listOf(value: unknown, most: number, what: string): readonly unknown[] {
-  if (!Array.isArray(value)) return none
-  if (value.length > most) throw tooLarge(`${most} ${what}`)
-  return value
-}
+const listOf = (value: unknown): readonly unknown[] => (Array.isArray(value) ? value : none)
+/** What one app has too many of spoils no other app. */
+const firstOf = (value: unknown, most: number): readonly unknown[] => listOf(value).slice(0, most)
 
 const tooLarge = (what: string): PlatteError =>
   new PlatteError('too-large', `the request is too large: more than ${what}`)
@@ -54,7 +51,8 @@ export function parseJsonRequest(body: string, random: Random): OmahaRequest {
     throw new PlatteError('bad-request', `"request" is of Omaha protocol ${shown}; this endpoint speaks 3.x and 4.x`)
   }
   const shared = sharedOf(request)
-  const apps = listOf(isVersion4(protocol) ? request.apps : request.app, maxApps, 'apps')
+  const apps = listOf(isVersion4(protocol) ? request.apps : request.app)
+  if (apps.length > maxApps) throw tooLarge(`${maxApps} apps`)
   return { protocol, installSource: '', apps: apps.map((app) => appOf(objectOf(app), shared, random)) }
 }
 
@@ -130,7 +128,7 @@ const isTrue = (value: unknown): boolean => value === true || value === 1 || val
 
 function dataOf({ data }: Members): readonly string[] {
   const indexes: string[] = []
-  for (const one of listOf(data, maxData, 'data members of one app')) {
+  for (const one of firstOf(data, maxData)) {
     const { name, index } = objectOf(one)
     if (name === 'install') indexes.push(textOf(index))
   }
@@ -143,19 +141,20 @@ function heldBy({ cached_items, packages, fp }: Members): readonly string[] {
   const add = (one: unknown): void => {
     if (typeof one === 'string' && one !== '') held.push(one.startsWith('1.') ? one.slice(2) : one)
   }
-  for (const one of listOf(cached_items, maxHeld, 'cached items of one app')) add(objectOf(one).sha256)
-  for (const one of listOf(objectOf(packages).package, maxHeld, 'packages of one app')) add(objectOf(one).fp)
+  for (const one of firstOf(cached_items, maxHeld)) add(objectOf(one).sha256)
+  for (const one of firstOf(objectOf(packages).package, maxHeld)) add(objectOf(one).fp)
   add(fp)
   return held
 }
 
 /** `event` in 3.x, `events` in 4.x. */
 function eventsOf({ event, events }: Members, problems: string[]): readonly OmahaEvent[] {
-  const list = listOf(events ?? event, maxEvents, 'events of one app')
+  const list = listOf(events ?? event)
   if (list.length === 0) return []
-  return list.flatMap((one, index) => {
+  if (list.length > maxEvents) problems.push(`events after the first ${maxEvents} were dropped`)
+  return list.slice(0, maxEvents).flatMap((one, index) => {
     const { eventtype, eventresult, previousversion, ...more } = objectOf(one)
-    const [type, result] = [Number(eventtype), Number(eventresult ?? 0)]
+    const [type, result] = [numberOf(eventtype), numberOf(eventresult ?? 0)]
     if (!isCount(type) || !isCount(result)) {
       problems.push(`event ${index + 1} was dropped: its type or result is no number`)
       return []
@@ -168,6 +167,9 @@ function eventsOf({ event, events }: Members, problems: string[]): readonly Omah
   })
 }
 
+/** Earlier clients send numbers as texts. `Number` throws for an object with a member `toString`. */
+const numberOf = (value: unknown): number =>
+  typeof value === 'number' || (typeof value === 'string' && value !== '') ? Number(value) : Number.NaN
 const isCount = (value: number): boolean => Number.isInteger(value) && value >= 0 && value < 1e9
 
 /** e.g. `category 2 code 2 extra 8`: not to be mistaken for a code of update_engine. */

@@ -79,6 +79,11 @@ test.each<[string, Uint8Array, string]>([
   ],
   ['no version', crxOf(archiveOf({ name: 'x' })), 'has no version in its manifest.json'],
   ['no JSON', crxOf(archiveOf('{')), 'has no version in its manifest.json'],
+  ...['/* ', '"\\', `"${'\\"'.repeat(500_000)}`].map((text): [string, Uint8Array, string] => [
+    `a manifest of ${text.slice(0, 3)} without an end`,
+    crxOf(archiveOf(text.repeat(text.length > 3 ? 1 : 300_000))),
+    'has no version in its manifest.json',
+  ]),
 ])('%s: refused', async (_, file, problem) => {
   await expect(read(file)).rejects.toThrow(`x.crx: ${problem}`)
 })

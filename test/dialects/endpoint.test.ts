@@ -224,6 +224,17 @@ describe('one bad app', () => {
     expect(apps.at(-1).updatecheck.nextversion).toBe('2.0')
   })
 
+  test.each([
+    ['an event whose type is no number', { events: [{ eventtype: { toString: 1, valueOf: 1 } }, { eventtype: 3 }] }, 1],
+    ['too many events', { events: Array(65).fill({ eventtype: 3 }) }, 64],
+    ['too much data', { data: Array(17).fill({ name: 'untrusted' }) }, 0],
+    ['too many cached items', { cached_items: Array(65).fill({}) }, 0],
+  ])('has %s', async (_, more, acknowledged) => {
+    const { request } = check4()
+    const { apps } = await ask({ request: { ...request, apps: [{ appid: extension, ...more }, ...request.apps] } })
+    expect([apps[0].events?.length ?? 0, apps[1].updatecheck.nextversion]).toEqual([acknowledged, '2.0'])
+  })
+
   test('is an invalid id in 3.1', async () => {
     const { app } = await ask({ request: { protocol: '3.1', app: [{}] } })
     expect(app).toEqual([{ appid: '', status: 'error-invalidAppId' }])
