@@ -16,6 +16,7 @@ import {
   type Answering,
   appKey,
   boardOf,
+  type Checked,
   decideFor,
   findFor,
   isPlatform,
@@ -71,21 +72,28 @@ export async function explain(service: Answering, { query: asked, at, audience }
   const decided = decideFor(service, check, channel, now)
   const { scheme } = query
   const isForImages = scheme !== undefined || (decided.kind === 'update' && isImage(decided.offer.packages))
-  const decision = isForImages ? requireImage(decided, scheme) : await requirePackages(service, query, decided)
+  const checked = isForImages ? undefined : await requirePackages(service, query, decided)
+  const decision = checked ?? requireImage(decided, scheme)
   const numbers = explained.numbersOf(decision, check, view, now)
   // What is signed says nothing about a machine that fell back; `because` says when that ends.
   const hasFallenBack = decision.kind === 'no-update' && decision.reason === 'fell-back'
   const change = hasFallenBack ? undefined : explained.nextChange(check, view, now)
   const { steps } = walk(check, view, now, { isPatient: true })
   const course = { running: check.version, steps, stoppedAt: numbers?.stoppedAt }
+  const note = noteOf(checked, isPublic && hasLists(channel))
   return {
     at: isoText(now),
     ...outcomeOf(shown(decision), course),
     ...(numbers && { numbers }),
     ...(change && { next: nextOf({ ...change, decision: shown(change.decision) }) }),
-    ...(isPublic &&
-      hasLists(channel) && { note: 'this channel lists machines; a listed machine may get another answer' }),
+    ...(note && { note }),
   }
+}
+
+function noteOf(decision: Checked | undefined, mayBeListed: boolean): string {
+  const least = decision?.kind === 'update' && decision.packages.packages[0].install?.minBrowser
+  const listed = mayBeListed && 'this channel lists machines; a listed machine may get another answer'
+  return [listed, least && `a browser below version ${least} gets no update`].filter(Boolean).join('; ')
 }
 
 const nextOf = (change: explained.ForecastChange): NonNullable<Explanation['next']> => ({

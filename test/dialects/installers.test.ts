@@ -76,6 +76,11 @@ describe('under format 2', async () => {
     expect(old).toContain(`<updatecheck status="noupdate" info="${info}"/>`)
   })
 
+  test('explain names the first browser', async () => {
+    const answer = await get(`/v1/explain?app=${extension}&channel=stable&version=1&board=any`)
+    expect(await answer.json()).toMatchObject({ offered: '2.0', note: 'a browser below version 150.0 gets no update' })
+  })
+
   test('XML has the package alone', async () => {
     const body = `<request protocol="3.0"><app appid="${extension}" version="1.0" track="stable" board="any"><updatecheck/></app></request>`
     const { post } = serveDialects(store)

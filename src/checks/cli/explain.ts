@@ -79,7 +79,7 @@ export function explainCommand(): Command {
       const lines = [sentence, ...(behind ? [behind] : []), ...(next ? [next.sentence] : [])]
       show(options.json, { asked: query, ...explanation }, lines)
       const known = knownInstead(answering.cache, explanation.reason, query)
-      if (known) notice(`note: ${known}`)
+      for (const note of [known, options.json ? undefined : explanation.note]) if (note) notice(`note: ${note}`)
     })
 }
 
