@@ -68,7 +68,8 @@ export function renderGupdate(_: OmahaRequest, apps: readonly OmahaAppResponse[]
 <gupdate xmlns="http://www.google.com/update2/response" protocol="2.0" server="platte">${daystart}${apps.map(renderApp).join('')}</gupdate>`
 }
 
-function renderApp({ appId, status, updateCheck }: OmahaAppResponse): string {
+function renderApp({ appId, status: found, updateCheck }: OmahaAppResponse): string {
+  const status = appId === '' ? 'error-unknownApplication' : found
   const check = status === 'ok' && updateCheck !== undefined ? renderUpdateCheck(updateCheck) : ''
   return `<app appid="${escapeAttribute(appId)}" status="${status}">${check}</app>`
 }

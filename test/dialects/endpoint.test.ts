@@ -122,7 +122,7 @@ describe('gupdate 2.0', () => {
 
   test('an update is one element', async () => {
     const answer = await get(
-      path + gupdateQuery([gupdateApp(), gupdateApp('2.0'), 'id=unknown&v=1&uc', `id=${extension}`]),
+      path + gupdateQuery([gupdateApp(), gupdateApp('2.0'), 'id=unknown&v=1&uc', 'v=1', `id=${extension}`]),
     )
     expect(answer.headers.get('content-type')).toBe('text/xml; charset=utf-8')
     const text = (await answer.text())
@@ -134,6 +134,7 @@ describe('gupdate 2.0', () => {
 <app appid="${extension}" status="ok"><updatecheck status="ok" codebase="${publicUrl}/packages/${extension}/2.0/any/SET/extension.crx" version="2.0" hash_sha256="HASH" size="8"/></app>\
 <app appid="${extension}" status="ok"><updatecheck status="noupdate" info="up-to-date"/></app>\
 <app appid="unknown" status="error-unknownApplication"></app>\
+<app appid="" status="error-unknownApplication"></app>\
 <app appid="${extension}" status="ok"></app></gupdate>`)
   })
 
