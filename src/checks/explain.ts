@@ -7,7 +7,7 @@ import { refuse } from '../http/problem.ts'
 import type { Instant } from '../kernel/clock.ts'
 import { isoText } from '../kernel/format.ts'
 import { groupOf } from '../kernel/group.ts'
-import { isImage, type Scheme } from '../release/channel.ts'
+import { isImage, payloadOf, type Scheme } from '../release/channel.ts'
 import type { Decision, Reason } from '../release/decide.ts'
 import * as explained from '../release/explanation.ts'
 import { walk } from '../release/rollout-status.ts'
@@ -78,14 +78,18 @@ export async function explain(service: Answering, { query: asked, at, audience }
   // What is signed says nothing about a machine that fell back; `because` says when that ends.
   const hasFallenBack = decision.kind === 'no-update' && decision.reason === 'fell-back'
   const change = hasFallenBack ? undefined : explained.nextChange(check, view, now)
-  const { steps } = walk(check, view, now, { isPatient: true })
+  const { steps: all } = walk(check, view, now, { isPatient: true })
+  const end = all.findIndex(({ packages }) => scheme && !payloadOf(packages, scheme))
+  const steps = end < 0 ? all : all.slice(0, end)
   const course = { running: check.version, steps, stoppedAt: numbers?.stoppedAt }
   const note = noteOf(checked, isPublic && hasLists(channel))
   return {
     at: isoText(now),
     ...outcomeOf(shown(decision), course),
     ...(numbers && { numbers }),
-    ...(change && { next: nextOf({ ...change, decision: shown(change.decision) }) }),
+    ...(change && {
+      next: nextOf({ ...change, decision: shown(scheme ? requireImage(change.decision, scheme) : change.decision) }),
+    }),
     ...(note && { note }),
   }
 }

@@ -7,7 +7,8 @@ import { reportContact } from '../checks/events.ts'
 import { answering, type Serving } from '../checks/serving.ts'
 import { type Answering, decideFor, noUpdateBecause, readAtMost, requireImage } from '../checks/update-check.ts'
 import { matches } from '../http/credentials.ts'
-import { idsOf } from '../http/request-id.ts'
+import { failureOf, kindOf } from '../http/problem.ts'
+import { idsOf, requestLog } from '../http/request-id.ts'
 import { textDigest } from '../kernel/digest.ts'
 import { groupOf } from '../kernel/group.ts'
 import { isImage } from '../release/channel.ts'
@@ -29,6 +30,15 @@ export async function answerGraph(serving: Serving, c: Context): Promise<Respons
   const { method } = c.req
   if (method !== 'GET' && method !== 'HEAD')
     return refuse(405, 'method_not_allowed', 'the graph is read with GET', { allow: 'GET, HEAD' })
+  try {
+    return await answer(serving, c)
+  } catch (error) {
+    const { code, detail } = failureOf(error, requestLog(serving.reader.log, c.req.raw), graphPath)
+    return refuse(kindOf(code).status, code.replaceAll('-', '_'), detail)
+  }
+}
+
+async function answer(serving: Serving, c: Context): Promise<Response> {
   const asked = readAsked((name) => c.req.query(name))
   if (typeof asked === 'string') return refuse(400, 'bad_request', asked)
   const service = answering(serving, c)
@@ -46,7 +56,7 @@ export async function answerGraph(serving: Serving, c: Context): Promise<Respons
   const body = JSON.stringify(readGraph(loaded.view, { ...query, payload }, decision, now))
   const headers = { ...common, etag: `"${textDigest(body).slice(0, 32)}"` }
   if (matches(c.req.header('if-none-match'), headers.etag)) return new Response(null, { status: 304, headers })
-  return new Response(method === 'HEAD' ? null : body, { headers })
+  return new Response(c.req.method === 'HEAD' ? null : body, { headers })
 }
 
 type Found = Readonly<{ ref: ChannelRef; loaded: LoadedChannel }>

@@ -3,9 +3,9 @@
  * @see openshift/cincinnati docs/design/cincinnati.md, coreos/fedora-coreos-cincinnati
  */
 import { payloadOf, type Scheme } from '../release/channel.ts'
-import { boardFor, type Check, type Decision, decide } from '../release/decide.ts'
+import { boardFor, type Check, type Decision, decide, isComplete } from '../release/decide.ts'
 import { compareVersions, parseVersion, type Version } from '../release/version.ts'
-import type { Candidate, ChannelView } from '../release/view.ts'
+import { type Candidate, type ChannelView, withoutRefused } from '../release/view.ts'
 import { rolloutOf } from './rollout.ts'
 
 export interface Graph {
@@ -25,14 +25,19 @@ interface Step {
   readonly candidate: Candidate | undefined
 }
 
+/** Deciding for every node walks all conditions: about 30 ms. Zincati follows the edge of its own node only. */
+const maxWalked = 100_000
+
 /** @param own the decision for the machine that asks. */
 export function readGraph(view: ChannelView, running: Running, own: Decision, now: number): Graph {
   const steps = withOwn(stepsOf(view, running), running)
   const places = new Map(steps.map(({ candidate }, i) => [candidate, i] as const))
+  const offerable = withoutRefused(view)
+  const hasOthers = conditionsOf(offerable, running, now) * steps.length <= maxWalked
   const edges = steps.flatMap(({ text, candidate }, from) => {
     const isOwn = candidate === undefined || text === running.version
-    const decision = isOwn ? own : decide({ ...running, version: text }, view, now)
-    const to = decision.kind === 'update' ? places.get(decision.offer) : undefined
+    const decision = isOwn ? own : hasOthers ? decide({ ...running, version: text }, offerable, now) : undefined
+    const to = decision?.kind === 'update' ? places.get(decision.offer) : undefined
     return to === undefined ? [] : [[from, to] as const]
   })
   const nodes = steps.map(({ text, payload, candidate }, i) => ({
@@ -41,6 +46,13 @@ export function readGraph(view: ChannelView, running: Running, own: Decision, no
     payload,
   }))
   return { nodes, edges }
+}
+
+/** How many things one decision may have to look at. */
+function conditionsOf(view: ChannelView, running: Running, now: number): number {
+  const { candidates = [], floors = [], deadEnds = [] } = boardFor(view, running) ?? {}
+  const conditional = candidates.filter((one) => one.refusal || one.targets.length > 0 || !isComplete(one, now))
+  return conditional.length + floors.length + deadEnds.length
 }
 
 /** Oldest first. */

@@ -20,6 +20,13 @@ export type Admission = ((machine: Machine) => string | undefined) & { readonly 
 /** How lists name a machine without revealing it: SHA-256 of the lower-case id, as hex. */
 export const machineHash = (machineId: string): string => textDigest(machineId.toLowerCase())
 
+/** Each release may have a list, and hashing costs most of it. */
+let last: Readonly<{ of: Machine; hash: string }> | undefined
+const hashOf = (of: Machine): string => {
+  if (last?.of !== of) last = { of, hash: machineHash(of.machineId) }
+  return last.hash
+}
+
 /** An invalid range of versions refuses every machine. */
 export function readTarget(target: Target): Admission {
   const { oem, from, machines } = target
@@ -32,7 +39,7 @@ export function readTarget(target: Target): Admission {
     if (oem?.not?.includes(machine.oem)) return `it is not for OEM ${machine.oem}`
     if (inRange && !inRange(machine.running)) return `it is for machines that run ${from}`
     if (allow === undefined && deny === undefined) return undefined
-    const listed = machine.machineId === '' || machine.onNoList ? undefined : machineHash(machine.machineId)
+    const listed = machine.machineId === '' || machine.onNoList ? undefined : hashOf(machine)
     if (allow && !(listed && allow.has(listed))) return 'it is for a list of machines only'
     return listed && deny?.has(listed) ? 'it is not for a list of machines' : undefined
   }

@@ -196,6 +196,20 @@ function mapCandidates(view: ChannelView, edit: (board: string, one: Candidate) 
   return { ...view, boards: new Map([...view.boards].map(edited)) }
 }
 
+/**
+ * For many decisions of which only updates count: without what no machine is offered. A refused floor stays, since machines
+ * wait below it.
+ */
+export const withoutRefused = (view: ChannelView): ChannelView => ({
+  ...view,
+  boards: new Map(
+    [...view.boards].map(([name, board]) => [
+      name,
+      { ...board, candidates: board.candidates.filter(({ refusal, floor }) => !refusal || floor) },
+    ]),
+  ),
+})
+
 /** Withholds the releases whose packages this store lacks. */
 export const withhold = (view: ChannelView, isMissing: (board: string, one: Candidate) => boolean): ChannelView =>
   mapCandidates(view, (board, one) =>

@@ -2,7 +2,8 @@
 import { fetchStream, streamPlace } from '../fcos/read.ts'
 import type { StreamRelease } from '../fcos/stream.ts'
 import { PlatteError } from '../kernel/errors.ts'
-import { packagesFor } from '../release/channel.ts'
+import { type Channel, packagesFor } from '../release/channel.ts'
+import { isSameVersion } from '../release/version.ts'
 import { configuredAt } from '../store/http/fetch.ts'
 import { type OfferedRelease, type Opening, placed, type Upstream } from './offer.ts'
 
@@ -34,4 +35,18 @@ export function openFcos(place: string, { transport, releasesJson, now = 0 }: Op
       })
     },
   }
+}
+
+/** Streams list all their marks, and adopting takes none away. @returns sentences; none for files, whose servers list no marks. */
+export function marksOnlyHere(own: Channel | undefined, offered: readonly OfferedRelease[]): readonly string[] {
+  const there = offered.filter((one) => 'image' in one)
+  const has = (mark: 'floor' | 'deadEnd', version: string): boolean =>
+    there.some((one) => one[mark] !== undefined && isSameVersion(one.version, version))
+  if (own === undefined || there.length === 0) return []
+  return own.releases.flatMap(({ version, floor, deadEnd }) => [
+    ...(floor && !has('floor', version) ? [`${version} is a floor here only: platte floor ${version} --undo`] : []),
+    ...(deadEnd && !has('deadEnd', version)
+      ? [`${version} is a dead end here only: platte dead-end ${version} --undo`]
+      : []),
+  ])
 }

@@ -19,6 +19,7 @@ import {
 } from '../release/channel.ts'
 import { isHoldOf } from '../release/edits.ts'
 import { newestFirst } from '../release/version.ts'
+import { marksOnlyHere } from './fcos.ts'
 import { areSameFiles, type OfferedFiles, type OfferedImage, type OfferedRelease, type Upstream } from './offer.ts'
 
 type Choices = Partial<
@@ -88,6 +89,7 @@ export async function lookUp(reader: StoreReader, upstream: Upstream, adoption: 
     ...[...refused.values()].map(({ message }) => message),
     ...silent.map((board) => `${where}: offers nothing for ${board}`),
     ...notesOf(offering, where),
+    ...marksOnlyHere(state.head?.manifest, [...offering.values()].flat()).map((one) => `${where}: ${one}`),
     ...[...offering].flatMap(([board, releases]) => goneBack(state, adoption, { board, releases, where })),
   ]
   return { ...commandOf(state, adoption, offering, where), warnings, refused: [...refused.keys()] }

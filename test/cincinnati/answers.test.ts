@@ -5,7 +5,11 @@ import type { Contact } from '../../src/checks/events.ts'
 import { explain } from '../../src/checks/explain.ts'
 import { graph } from '../../src/cincinnati/feature.ts'
 import { openDialects } from '../../src/dialects/feature.ts'
-import type { Image } from '../../src/release/channel.ts'
+import { readLine } from '../../src/fleet/lines.ts'
+import { openProjection } from '../../src/fleet/projection.ts'
+import { readFleet } from '../../src/fleet/reader.ts'
+import { internalDetail } from '../../src/http/problem.ts'
+import type { Image, Scheme } from '../../src/release/channel.ts'
 import { createApp } from '../../src/runtime/app.ts'
 import { answerSysupdate } from '../../src/sysupdate/answer.ts'
 import { describeChannel, execute, holdRelease } from '../changes.ts'
@@ -140,6 +144,17 @@ test('an expired catalog offers nothing', async () => {
   expect(contacts).toMatchObject([{ decision: 'no-update', reason: 'catalog-expired', channel: 'stable' }])
 })
 
+test('a defect is an error in the form of Cincinnati, without its words', async () => {
+  await put(v1, { checksum: hex('1') })
+  const get = serve()
+  Object.assign(store.publisher, {
+    clock() {
+      throw new TypeError('secret')
+    },
+  })
+  expect(await problem(await get(asked()))).toEqual([500, { kind: 'bad_document', value: internalDetail }])
+})
+
 describe('which channel', () => {
   const newest = async (more: Record<string, string>, own?: string) => {
     const answer = await serve(own)(asked(more))
@@ -197,6 +212,30 @@ test('the machine that asks is a contact: what it runs, and what it is offered',
   ])
 })
 
+test('the fleet counts machines by their node_uuid, and sees them arrive', async () => {
+  await put(v1, { checksum: hex('1') })
+  await put(v2, { checksum: hex('2') })
+  const get = serve()
+  const fleet = openProjection(':memory:', { clock: () => store.time.now, keepMs: 30 * day })
+  const statesOf = async (...machines: readonly Record<string, string>[]) => {
+    contacts = []
+    store.time.now += 300_000
+    for (const one of machines) await get(asked(one))
+    const time = new Date(store.time.now).toISOString()
+    for (const contact of contacts) readLine(JSON.stringify({ time, ...contact }), fleet)
+    fleet.flush()
+    return readFleet(fleet.database)
+      .tallies()
+      .map(({ version, state, machines }) => [version, state, machines])
+  }
+  expect(await statesOf({}, { node_uuid: 'b' })).toEqual([[v1, 'offered', 2]])
+  expect(await statesOf({ os_version: v2, os_checksum: hex('2') })).toEqual([
+    [v2, 'up-to-date', 1],
+    [v1, 'offered', 1],
+  ])
+  fleet.close()
+})
+
 test('explain answers as the graph does', async () => {
   await put(v1, { checksum: hex('1') })
   const half = [{ at: '2026-01-01T00:00:00Z', share: 0.5 }]
@@ -210,6 +249,23 @@ test('explain answers as the graph does', async () => {
   expect(await asking({ wariness: 0.51 })).toMatchObject({ reason: 'not-in-ramp', withheld: v2 })
   expect(await asking({ wariness: 0, scheme: 'oci' })).toMatchObject({ reason: 'no-package', withheld: v2 })
   expect(await asking({ wariness: 0, scheme: undefined })).toMatchObject({ decision: 'update', offered: v2 })
+})
+
+test('explain promises no release that has no image of the scheme', async () => {
+  await put(v1, { checksum: hex('1'), oci: oci('1') })
+  await put(v2, { checksum: hex('2'), oci: oci('2') }, { floor: 'https://example.org/barrier' })
+  await put(v3, { checksum: hex('3') })
+  const asking = (version: string, scheme: Scheme, more = {}) =>
+    explain(newReader(store), {
+      query: { app, channel: 'stable', version, board: 'x86_64', scheme, ...more },
+      audience: 'operator',
+    })
+  expect(await asking(v1, 'checksum')).toMatchObject({ offered: v2, path: [v2, v3] })
+  expect(await asking(v1, 'oci')).toMatchObject({ offered: v2, sentence: `update to ${v2}` })
+  const later = [{ at: new Date(store.time.now + day).toISOString(), share: 1 }]
+  await put('44.4.3.0', { checksum: hex('4') }, { ramp: later })
+  expect((await asking(v3, 'checksum')).next).toMatchObject({ offered: '44.4.3.0' })
+  expect((await asking(v3, 'oci')).next).toMatchObject({ decision: 'no-update', reason: 'no-package' })
 })
 
 test('clients that install files are offered nothing', async () => {

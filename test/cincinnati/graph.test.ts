@@ -120,6 +120,33 @@ test('edges are what decide offers, for every node; nodes are what has a payload
   expect(counted.own).toBeGreaterThan(100)
 })
 
+describe('of 2,000 releases', () => {
+  const list = (more: (i: number) => Partial<Release>): readonly Release[] =>
+    Array.from({ length: 2000 }, (_, i) => image(`44.${i}`, more(i)))
+
+  test('what is withdrawn is looked at a few times, not once for each node', () => {
+    const view = viewOf({ releases: list((i) => (i < 4 ? {} : { withdrawn: why })) })
+    let looks = 0
+    for (const one of view.boards.get(board)?.candidates ?? []) {
+      const { refusal } = one
+      Object.defineProperty(one, 'refusal', {
+        get: () => {
+          looks++
+          return refusal
+        },
+      })
+    }
+    expect(edgesOf(view)).toEqual(['44.0>44.3', '44.1>44.3', '44.2>44.3'])
+    expect(looks).toBeLessThan(20 * 2000)
+  })
+
+  test('with conditions, only the machine that asks gets an edge', () => {
+    const view = viewOf({ releases: list(() => ({ target: { from: '>=44.1 <44.4' } })) })
+    expect(edgesOf(view, { version: '44.2', payload: hex('44.2') })).toEqual(['44.2>44.1999'])
+    expect(edgesOf(view, { version: '44.4', payload: hex('44.4') })).toEqual([])
+  })
+})
+
 /** As Fedora's policy engine writes it; a share of 0 is for nobody here. */
 function progress(said: Readonly<Record<string, string>>, now: number): number {
   const { start_epoch: start, start_value: value, duration_minutes: minutes } = said

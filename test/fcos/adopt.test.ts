@@ -158,6 +158,21 @@ test('a new release joins, a rollout that is over stays, and a dead end of later
   expect(await offered(versions.good)).toBe(`dead-end ${versions.good}`)
 })
 
+test('marks that the upstream took away stay, and are reported', async () => {
+  await run()
+  const [end, barrier] = [of(versions.end, { rollout: {} }), of(versions.barrier, {})]
+  server.otherwise.set(updatesPath, { ...updates, releases: [end, barrier, ...updates.releases.slice(2)] })
+  const { warnings } = await run()
+  const where = `${new URL(server.url).origin}, channel stable`
+  expect(warnings).toEqual(
+    expect.arrayContaining([
+      `${where}: ${versions.barrier} is a floor here only: platte floor ${versions.barrier} --undo`,
+      `${where}: ${versions.end} is a dead end here only: platte dead-end ${versions.end} --undo`,
+    ]),
+  )
+  expect(await offered('30.1')).toBe(`no-package ${versions.barrier}`)
+})
+
 test('with --after, releases wait, and have the ramp of the upstream afterwards', async () => {
   const weekly = { after: 'P7D' }
   await run(weekly)

@@ -136,7 +136,8 @@ export const english = {
     intro: 'Enter a machine’s details to see which update it gets, why, and when that will change.',
     ...{ app: 'App', channel: 'Channel (its GROUP)', version: 'Running version', board: 'Board' },
     ...{ machine: 'Machine ID', oem: 'OEM', at: 'At (UTC)' },
-    machineHint: 'From /etc/machine-id, without dashes. Ramps and windows depend on it.',
+    machineHint:
+      'From /etc/machine-id, without dashes. Ramps and windows depend on it. Fedora CoreOS: node_uuid, no wariness.',
     atHint: 'For example 2026-11-24T13:12:00Z. Empty means now.',
     manual: 'Somebody requests the update on the machine',
     ...{ ask: 'Explain', answer: 'Answer', none: 'No update', optional: 'optional' },

@@ -137,7 +137,8 @@ export const chinese: Words = {
     intro: '填写机器上报的内容，即可知道它会得到什么、为什么、何时改变。',
     ...{ app: '应用', channel: '通道（机器的 GROUP）', version: '正在运行的版本', board: '硬件' },
     ...{ machine: '机器 ID', oem: 'OEM', at: '时刻（UTC）' },
-    machineHint: '取自 /etc/machine-id，不带连字符。逐步推送和更新窗口与它有关。',
+    machineHint:
+      '取自 /etc/machine-id，不带连字符；Fedora CoreOS：node_uuid，无 wariness。逐步推送和更新窗口与它有关。',
     atHint: '如 2026-11-24T13:12:00Z；留空即现在。',
     manual: '有人在机器上手动要求更新',
     ...{ ask: '查询', answer: '结果', none: '没有更新', optional: '可不填' },
