@@ -10,6 +10,7 @@ export const examples: Readonly<Record<string, readonly string[]>> = {
     'platte client-config --channel stable --public-url https://updates.example.org',
     'platte client-config --channel beta --board x86-64 --transfer docker.raw',
     'platte client-config --system fcos --strategy fleet_lock --group workers',
+    'platte client-config --system chromium --app ghbmnnjooekpmoecnnnilnnbdlolhkhi',
     'platte client-config --check /etc/flatcar/update.conf',
   ],
   completion: [

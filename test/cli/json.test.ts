@@ -94,6 +94,7 @@ adopt file:store io.example.agent/beta --as adopted --create --raw
 client-config --channel stable --public-url https://updates.example.org
 client-config --app docker --channel stable --board x86-64 --transfer docker.raw --public-url https://updates.example.org
 client-config --system fcos --strategy fleet_lock --group workers --public-url https://updates.example.org
+client-config --system chromium --app ghbmnnjooekpmoecnnnilnnbdlolhkhi --channel beta --public-url https://updates.example.org
 client-config --check update.conf
 verify
 doctor

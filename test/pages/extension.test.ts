@@ -12,6 +12,7 @@ import { createTestHarness } from 'wrangler'
 import { newCatalogCache } from '../../src/catalog/cache.ts'
 import { publish } from '../../src/channels/publish.ts'
 import type { Source } from '../../src/channels/staging.ts'
+import { renderExtensionPolicy } from '../../src/clients/extension.ts'
 import { openDialects } from '../../src/dialects/feature.ts'
 import { createApp } from '../../src/runtime/app.ts'
 import { listen } from '../../src/runtime/node.ts'
@@ -26,6 +27,8 @@ const policies = '/etc/chromium/policies/managed'
 const policy = join(policies, 'platte-test.json')
 const path = '/service/update2/crx'
 const id = idOf(rsa)
+/** Where the extension says that it is updated; nobody answers there. */
+const elsewhere = 'http://127.0.0.1:9/'
 /** For hangs. */
 const patience = { timeout: 120_000, interval: 200 }
 
@@ -101,7 +104,7 @@ describe.skipIf(chromium === undefined).each([
     endpoint = await open(store, url)
     await publishVersion('1.0')
     mkdirSync(policies, { recursive: true })
-    writeFileSync(policy, JSON.stringify({ ExtensionInstallForcelist: [`${id};${url}${path}`] }))
+    writeFileSync(policy, renderExtensionPolicy({ url, app: id, channel: 'stable' }))
     const flags = ['--headless', '--no-sandbox', '--disable-gpu', '--no-first-run', '--remote-debugging-pipe']
     const args = [...flags, `--user-data-dir=${dir}`]
     browser = await launcher.launchPersistentContext(dir, {
@@ -117,7 +120,7 @@ describe.skipIf(chromium === undefined).each([
   })
 
   async function publishVersion(version: string): Promise<void> {
-    const bytes = crxOf(archiveOf({ name: 'Platte', version, manifest_version: 3, update_url: url + path }))
+    const bytes = crxOf(archiveOf({ name: 'Platte', version, manifest_version: 3, update_url: elsewhere }))
     const open = () => new Blob([new Uint8Array(bytes)]).stream()
     const sources: readonly [Source] = [{ name: 'x.crx', size: bytes.length, open }]
     await publish(store.publisher, orderOf(version, { app: id, board: 'any', sources }))

@@ -9,6 +9,7 @@ import { readShort } from '../../runtime/files.ts'
 import { checkUpdateConf, type Deployment } from '../check.ts'
 import type { Format, Wrong } from '../config.ts'
 import { formats, formatsOf, isHarmless, pathOf, readClientConfig, renderClientConfig, restartOf } from '../config.ts'
+import { extensionPolicyPath, isExtension, renderExtensionPolicy } from '../extension.ts'
 import { renderTransfer } from '../transfer.ts'
 import { readZincati, renderZincati, zincatiFormats, zincatiPath } from '../zincati.ts'
 
@@ -25,7 +26,7 @@ export function clientConfigCommand(): Command {
   return command('client-config', 'write the configuration of a machine, or check one', flags)
     .option('--channel <channel>', 'its channel: what it has as GROUP')
     .option('--format <format>', `one of ${allFormats.join(', ')}`, oneOf(allFormats))
-    .option('--system <system>', 'flatcar, coreos, or fcos (Fedora CoreOS)', 'flatcar')
+    .option('--system <system>', 'flatcar, coreos, fcos (Fedora CoreOS), or chromium', 'flatcar')
     .option(
       '--strategy <strategy>',
       'when it reboots: reboot, etcd-lock or off; on fcos immediate, fleet_lock or periodic',
@@ -42,6 +43,7 @@ export function clientConfigCommand(): Command {
     .action((options: ConfigOptions) => {
       if (options.check !== undefined) return check(options, options.check)
       if (options.transfer !== undefined) return writeTransfer(options, options.transfer)
+      if (options.system === 'chromium') return writeExtensionPolicy(options)
       return options.system === 'fcos' ? writeZincati(options) : write(options)
     })
 }
@@ -89,6 +91,19 @@ async function writeTransfer(options: ConfigOptions, file: string): Promise<void
   notice('hint: put it at /etc/sysupdate.d/NAME.conf (.transfer from systemd 257), then run systemd-sysupdate update')
 }
 
+async function writeExtensionPolicy(options: ConfigOptions): Promise<void> {
+  const { publicUrl: url = '', app = '' } = settingsOf(options, ['publicUrl', 'app'])
+  const { channel } = options
+  const wrong = [
+    isExtension(app) ? [] : '--app is no id of an extension: 32 letters from a to p',
+    channel === undefined || isName(channel) ? [] : '--channel is no channel name',
+  ].flat()
+  if (wrong.length > 0) throw new PlatteError('usage', wrong.join('; '))
+  const text = renderExtensionPolicy({ url, app, channel })
+  show(options.json, { app, ...(channel && { channel }), text }, [text.trimEnd()])
+  notice(`hint: on Linux this is ${extensionPolicyPath}; Chromium reads it when it starts`)
+}
+
 async function write(options: ConfigOptions): Promise<void> {
   const { channel, format: asked = 'update.conf', system, strategy, windowStart, windowLength, lock } = options
   const ofZincati = (['group', 'wariness'] as const).find((name) => options[name] !== undefined)
@@ -116,7 +131,7 @@ async function write(options: ConfigOptions): Promise<void> {
 
 /** What is wrong with an option. */
 const mistakes: Readonly<Record<Wrong, string>> = {
-  system: '--system is flatcar, coreos or fcos',
+  system: '--system is flatcar, coreos, fcos or chromium',
   group: '--channel is missing or not a channel name or alias',
   url: '--public-url is not a plain http(s) URL',
   strategy: '--strategy is reboot, etcd-lock or off',
