@@ -75,7 +75,7 @@ describe('over another Platte', () => {
     const { code, out, talk } = await platte(['verify', '--store', url()])
     expect([code, talk]).toEqual([0, ''])
     expect(out).toMatch(/^not checked: objects and channels that nothing names: .*cannot be listed$/m)
-    expect(out).toMatch(/^channels 5, manifests 13, packages 7$/m)
+    expect(out).toMatch(/^channels 6, manifests 17, packages 7$/m)
   })
 
   test('`show` and `explain` print its contents', async () => {
