@@ -1,9 +1,9 @@
 /** Serves until a signal. `platte serve` without options comes here at once: a server starts without what reads options. */
-import { existsSync } from 'node:fs'
 import type { Publisher } from '../channels/publish.ts'
 import type { Log } from '../kernel/log.ts'
+import { findSettingsFile } from '../runtime/found-settings.ts'
 import { jsonLogTo, startServer } from '../runtime/node.ts'
-import { readSettings, type SettingsWith, settingsFileName } from '../runtime/settings.ts'
+import { readSettings, type SettingsWith } from '../runtime/settings.ts'
 import { openServing } from '../runtime/store.ts'
 import { fail } from './exit-code.ts'
 import { notice } from './terminal.ts'
@@ -26,17 +26,11 @@ export const noticeUrl = (url: string): void => notice(`listening on ${url}/v1/u
 
 async function openOwn(log: Log): Promise<Opened> {
   const { env } = process
-  const settings = readSettings(env, ['store', 'pin', 'host'], await settingsFile(env.PLATTE_CONFIG))
+  const file = await findSettingsFile(env.PLATTE_CONFIG)
+  for (const warning of file?.warnings ?? []) notice(`warning: ${warning}`)
+  const settings = readSettings(env, ['store', 'pin', 'host'], file)
   const ask = async (question: string) => (await import('./ask-secret.ts')).askSecret(question)
   return { settings, store: await openServing(settings, env, log, { ask }) }
-}
-
-/** What reads TOML takes a while to load. */
-async function settingsFile(path: string | undefined) {
-  if (!path && !existsSync(settingsFileName)) return undefined
-  const file = (await import('../runtime/settings-file.ts')).readSettingsFile(path)
-  for (const warning of file?.warnings ?? []) notice(`warning: ${warning}`)
-  return file
 }
 
 /**

@@ -1,14 +1,12 @@
 /** Reads both files of a stream: what is rolled out, and the list of all releases, which is elsewhere. */
 import { PlatteError } from '../kernel/errors.ts'
-import { readAtMost } from '../kernel/streams.ts'
-import { type Configured, fetchBounded } from '../store/http/fetch.ts'
+import type { Configured } from '../store/http/fetch.ts'
 import type { Transport } from '../store/http/transport.ts'
+import { askText, plainUrl, refusalOf } from '../url-files/ask.ts'
 import { readStream, type StreamFile, type StreamRelease } from './stream.ts'
 
 /** In bytes; the files of `stable` have 3 kB and 500 kB. */
 const [maxUpdatesBytes, maxIndexBytes] = [1024 * 1024, 8 * 1024 * 1024]
-const [idleMs, totalMs] = [20_000, 60_000]
-const utf8 = new TextDecoder('utf-8', { fatal: true })
 
 export interface StreamPlace {
   readonly stream: string
@@ -37,12 +35,6 @@ export function streamPlace(updates: string, index?: string): StreamPlace {
   return { stream, updates: url.href, index: there.href }
 }
 
-function plainUrl(text: string): URL | undefined {
-  const url = URL.canParse(text) ? new URL(text) : undefined
-  const isPlain = url && ['http:', 'https:'].includes(url.protocol) && !url.username && !url.password && !url.hash
-  return isPlain ? url : undefined
-}
-
 export type StreamReading = Readonly<{ transport: Transport; now: number; from: (url: string) => Configured }>
 
 /** @throws PlatteError as `readStream`; 'store-unavailable', 'forbidden', 'missing' or 'too-large' naming the file. */
@@ -59,19 +51,10 @@ async function fetchFile(
   { transport, from }: StreamReading,
 ): Promise<StreamFile> {
   const headers = { accept: 'application/json' }
-  const response = await fetchBounded({ url, key: name, headers, from: from(url), transport, idleMs, totalMs })
-  const { status, origin } = response
-  if (status !== 200) {
-    await response.drop()
-    const code = status === 404 ? 'missing' : [401, 403].includes(status) ? 'forbidden' : 'store-unavailable'
-    throw new PlatteError(code, `${name}: ${origin} answers ${status}`, {
-      hint: 'check the URL; --releases-json names releases.json, where it is elsewhere',
-    })
-  }
-  const bytes = await readAtMost(response.body(response.length), maxBytes, name)
-  try {
-    return { name, text: utf8.decode(bytes) }
-  } catch (cause) {
-    throw new PlatteError('bad-document', `${name}: is not in UTF-8`, { cause })
-  }
+  const answer = await askText({ url, key: name, headers, from: from(url), transport }, { name, maxBytes })
+  const { status, text, origin } = answer
+  if (status === 200) return { name, text }
+  const hint = 'check the URL; --releases-json names releases.json, where it is elsewhere'
+  if (status === 404) throw new PlatteError('missing', `${name}: ${origin} answers 404`, { hint })
+  throw refusalOf(answer, name, hint)
 }

@@ -13,13 +13,13 @@
  *       --allow-read=/etc/platte/keys dist/deno/platte.mjs
  */
 
-import { existsSync } from 'node:fs'
 import { PlatteError } from '../kernel/errors.ts'
 import { jsonLog } from '../kernel/json-log.ts'
 import { describeError } from '../kernel/log.ts'
 import type { Environment } from '../kernel/setting.ts'
+import { findSettingsFile } from './found-settings.ts'
 import { cannotListen, graceMs, type Listen, type Served, serveWith, urlOf } from './server.ts'
-import { readSettings, settingsFileName } from './settings.ts'
+import { readSettings } from './settings.ts'
 import { openServing } from './store.ts'
 
 /** The parts of Deno's API in use. @see https://docs.deno.com/api/deno/ */
@@ -71,24 +71,11 @@ export function writeAll(text: string): void {
   while (bytes.length > 0) bytes = bytes.subarray(Deno.stdout.writeSync(bytes))
 }
 
-/** What reads TOML takes a while to load. */
-const settingsFile = async (path: string | undefined) =>
-  path || isThere(settingsFileName) ? (await import('./settings-file.ts')).readSettingsFile(path) : undefined
-
-/** Without the permission to read it there is no file. */
-function isThere(file: string): boolean {
-  try {
-    return existsSync(file)
-  } catch {
-    return false
-  }
-}
-
 /** Serves until SIGTERM or SIGINT, with one JSON log line a check on stdout. */
 async function main(): Promise<void> {
   const log = jsonLog(writeAll)
   try {
-    const file = await settingsFile(environment.PLATTE_CONFIG)
+    const file = await findSettingsFile(environment.PLATTE_CONFIG)
     for (const problem of file?.warnings ?? []) log({ level: 'warn', event: 'settings', problem })
     const settings = readSettings(environment, ['store', 'pin', 'host'], file)
     const running = await serveWith(listen, settings, await openServing(settings, environment, log))

@@ -1,10 +1,10 @@
 /** Asks an update URL for the newest release of one app and board, as a browser that has nothing of it. */
 import { isNamedByKey } from '../crx/door.ts'
 import { PlatteError } from '../kernel/errors.ts'
-import { readAtMost } from '../kernel/streams.ts'
-import { type Configured, type FetchRequest, fetchBounded } from '../store/http/fetch.ts'
+import type { Configured, FetchRequest } from '../store/http/fetch.ts'
 import type { Transport } from '../store/http/transport.ts'
 import { statAt } from '../store/http/upstream.ts'
+import { askText, patience, refusalOf } from '../url-files/ask.ts'
 import { gupdateUrl, parseGupdateAnswer } from './gupdate.ts'
 import { jsonQuestion, type Protocol, parseJsonAnswer } from './json.ts'
 import type { UrlAnswer, UrlOffer } from './offer.ts'
@@ -17,9 +17,8 @@ type Sized = UrlOffer['packages'][0] & { readonly size: number }
 export type SizedOffer = Omit<UrlOffer, 'packages'> & { readonly packages: readonly [Sized] }
 
 const maxAnswerBytes = 1024 * 1024
-/** A server is left after that much silence, or when its answer has taken that long. */
-const [idleMs, totalMs] = [20_000, 60_000]
 const key = 'the update check'
+const checkPath = 'check the path of the upstream: gupdate: is for GET, omaha-json: for POST'
 
 /**
  * @returns nothing where the server has no update.
@@ -41,8 +40,9 @@ export async function askUpdateUrl(dialect: UrlDialect, asking: Asking, wanted: 
 }
 
 async function askGupdate(asking: Asking, question: Question): Promise<UrlAnswer> {
-  const { status, text } = await send(asking, { url: gupdateUrl(question) })
-  if (status !== 200) throw answers(asking, status)
+  const answer = await send(asking, { url: gupdateUrl(question) })
+  if (answer.status !== 200) throw refusalOf(answer, key, checkPath)
+  const { text } = answer
   if (/^\s*(?:\)\]\}'|\{)/.test(text))
     throw new PlatteError('bad-document', 'the answer is JSON, not a <gupdate>', {
       hint: 'write it like omaha-json:URL',
@@ -62,43 +62,25 @@ function noJson(): never {
 async function askJsonIn(asking: Asking, question: Question, protocol: Protocol): Promise<UrlAnswer | undefined> {
   const headers = { 'content-type': 'application/json' }
   const body = jsonQuestion(question, protocol)
-  const { status, text } = await send(asking, { url: question.url, method: 'POST', body, headers })
+  const answer = await send(asking, { url: question.url, method: 'POST', body, headers })
+  const { status, text } = answer
   if (status === 200) return parseJsonAnswer(text, question.app, protocol)
   if (protocol === '4.0' && status >= 400 && status !== 401 && status !== 403) return undefined
-  throw answers(asking, status)
+  throw refusalOf(answer, key, checkPath)
 }
 
-async function send({ from, transport }: Asking, more: Pick<FetchRequest, 'url' | 'method' | 'body' | 'headers'>) {
-  const headers = { accept: '*/*', ...more.headers }
-  const response = await fetchBounded({ ...more, headers, key, from, transport, idleMs, totalMs })
-  const { status } = response
-  if (status === 200)
-    return { status, text: decode(await readAtMost(response.body(response.length), maxAnswerBytes, 'the answer')) }
-  await response.drop()
-  return { status, text: '' }
-}
-
-function decode(bytes: Uint8Array): string {
-  try {
-    return new TextDecoder('utf-8', { fatal: true }).decode(bytes)
-  } catch (cause) {
-    throw new PlatteError('bad-document', 'the answer is not in UTF-8', { cause })
-  }
-}
-
-function answers({ from }: Asking, status: number): PlatteError {
-  const code = status === 401 || status === 403 ? 'forbidden' : 'store-unavailable'
-  return new PlatteError(code, `${key}: ${new URL(from.url).origin} answers ${status}`, {
-    hint: 'check the path of the upstream: gupdate: is for GET, omaha-json: for POST',
-  })
-}
+const send = ({ from, transport }: Asking, more: Pick<FetchRequest, 'url' | 'method' | 'body' | 'headers'>) =>
+  askText(
+    { ...more, headers: { accept: '*/*', ...more.headers }, key, from, transport },
+    { name: 'the answer', maxBytes: maxAnswerBytes },
+  )
 
 /** Asks for the size of a package that the answer does not give. */
 async function sized({ from, transport }: Asking, offer: UrlOffer): Promise<SizedOffer> {
   const [one] = offer.packages
   const [base = ''] = offer.codebases
   const url = offer.areFiles ? base : base + encodeURIComponent(one.name)
-  const size = one.size ?? (await statAt({ url, key: one.name, from, transport, idleMs, totalMs }))?.size
+  const size = one.size ?? (await statAt({ url, key: one.name, from, transport, ...patience }))?.size
   if (size === undefined) throw new PlatteError('missing', `${one.name}: the server has no such file`)
   return { ...offer, packages: [{ ...one, size }] }
 }

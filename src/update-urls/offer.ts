@@ -5,6 +5,7 @@ import * as field from '../documents/fields.ts'
 import { PlatteError } from '../kernel/errors.ts'
 import { defined } from '../kernel/json.ts'
 import type { Install } from '../release/channel.ts'
+import { plainUrl as parsePlainUrl } from '../url-files/ask.ts'
 
 /** In bytes. */
 const maxPackageSize = 16 * 1024 ** 3
@@ -49,14 +50,9 @@ export const version = field.publishedVersion
 export const plainUrl = v.pipe(
   v.string(),
   v.maxLength(2000),
-  v.check(isPlain, 'must be an http(s) URL without credentials and fragment'),
+  v.check((text) => parsePlainUrl(text) !== undefined, 'must be an http(s) URL without credentials and fragment'),
 )
 export const urls = v.pipe(v.array(plainUrl), v.minLength(1, 'names no URL'), v.maxLength(maxUrls))
-
-function isPlain(text: string): boolean {
-  const { protocol, username, password, hash } = URL.canParse(text) ? new URL(text) : ({} as Partial<URL>)
-  return (protocol === 'http:' || protocol === 'https:') && !username && !password && !hash
-}
 
 type File = Omit<Announced, 'name'> & Readonly<{ version: string; urls: readonly string[] }>
 

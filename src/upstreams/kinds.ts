@@ -2,6 +2,7 @@
 import { PlatteError } from '../kernel/errors.ts'
 import { configuredAt } from '../store/http/fetch.ts'
 import { askUpdateUrl, type UrlDialect } from '../update-urls/ask.ts'
+import { plainUrl } from '../url-files/ask.ts'
 import { openFcos } from './fcos.ts'
 import { type OfferedRelease, type Opening, placed, type Upstream, type Wanted } from './offer.ts'
 import { walkPath } from './omaha/path.ts'
@@ -60,8 +61,8 @@ export function openUpstream(text: string, opening: Opening): Upstream {
         hint: 'write it like omaha:https://updates.example.org/v1/update/',
       },
     )
-  const url = URL.canParse(urlOf(text)) ? new URL(urlOf(text)) : undefined
-  if (url === undefined || !['http:', 'https:'].includes(url.protocol) || url.username || url.password || url.hash)
+  const url = plainUrl(urlOf(text))
+  if (url === undefined)
     throw new PlatteError('usage', 'the upstream is not a URL of update checks', {
       hint: `write it like ${wordOf(text)}:https://updates.example.org/v1/update/, without credentials`,
     })

@@ -37,9 +37,9 @@ const floors: Readonly<Record<string, readonly string[]>> = {
     'kernel',
   ].concat(['hono', 'jose', 'node:', 'valibot']),
   mirroring: ['payload', 'checks', 'channels', 'catalog', 'store', 'trust', 'documents', 'release', 'kernel', 'node:'],
-  'update-urls': ['crx', 'checks', 'documents', 'release', 'store', 'kernel', 'valibot'],
+  'update-urls': ['url-files', 'crx', 'checks', 'documents', 'release', 'store', 'kernel', 'valibot'],
   'url-files': ['channels', 'store', 'kernel'],
-  fcos: ['documents', 'release', 'store', 'kernel', 'valibot'],
+  fcos: ['url-files', 'documents', 'release', 'store', 'kernel', 'valibot'],
   upstreams: [
     'fcos',
     'update-urls',

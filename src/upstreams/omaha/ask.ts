@@ -2,15 +2,11 @@
 
 import { escapeAttribute } from '../../checks/omaha/xml-text.ts'
 import { textDigest } from '../../kernel/digest.ts'
-import { PlatteError } from '../../kernel/errors.ts'
-import { readAtMost } from '../../kernel/streams.ts'
-import { fetchBounded } from '../../store/http/fetch.ts'
+import { askText, refusalOf } from '../../url-files/ask.ts'
 import type { Upstream, Wanted } from '../offer.ts'
 import { maxAnswerBytes, type OmahaAnswer, parseAnswer } from './answer.ts'
 
-/** A server is left after that much silence, or when its answer has taken that long. */
-const [idleMs, totalMs] = [20_000, 60_000]
-const utf8 = new TextDecoder('utf-8', { fatal: true })
+const key = 'the update check'
 
 /** Below every release. */
 export const nothing = '0.0.0'
@@ -25,26 +21,10 @@ export interface Asker extends Pick<Wanted, 'app' | 'channel' | 'board'> {
 /** @throws PlatteError('store-unavailable') without an answer; 'forbidden'; as `parseAnswer`. */
 export async function askOmaha({ from, transport }: Pick<Upstream, 'from' | 'transport'>, asker: Asker) {
   const headers = { 'content-type': 'text/xml', accept: '*/*' }
-  const request = { method: 'POST', url: from.url, key: 'the update check', body: requestOf(asker), headers } as const
-  const response = await fetchBounded({ ...request, from, transport, idleMs, totalMs })
-  const { status, origin } = response
-  if (status !== 200) {
-    await response.drop()
-    const code = status === 401 || status === 403 ? 'forbidden' : 'store-unavailable'
-    throw new PlatteError(code, `the update check: ${origin} answers ${status}`, {
-      hint: 'check the path of the upstream, such as /v1/update/',
-    })
-  }
-  const bytes = await readAtMost(response.body(response.length), maxAnswerBytes, 'the answer')
-  return parseAnswer(decode(bytes), asker.app) satisfies OmahaAnswer
-}
-
-function decode(bytes: Uint8Array): string {
-  try {
-    return utf8.decode(bytes)
-  } catch (cause) {
-    throw new PlatteError('bad-document', 'the answer is not in UTF-8', { cause })
-  }
+  const question = { method: 'POST', url: from.url, key, body: requestOf(asker), headers, from, transport } as const
+  const answer = await askText(question, { name: 'the answer', maxBytes: maxAnswerBytes })
+  if (answer.status !== 200) throw refusalOf(answer, key, 'check the path of the upstream, such as /v1/update/')
+  return parseAnswer(answer.text, asker.app) satisfies OmahaAnswer
 }
 
 /** As Nebraska's syncer calls architectures, and as `uname -m` does. */
