@@ -11,15 +11,18 @@ export const { version } = JSON.parse(readFileSync(join(repository, 'package.jso
 
 export const sha256 = (file: string): string => createHash('sha256').update(readFileSync(file)).digest('hex')
 
-/** @param tools packages that the build runs, beside those that it bundles. */
-export function cloneTo(folder: string, tools: readonly string[]): void {
+/** Packages, and folders of packages, that the build runs, beside those that it bundles. */
+const buildTools = ['esbuild', '@esbuild', 'rolldown', '@rolldown', '@oxc-project']
+
+/** @param tools what is run beside the build of the package. */
+export function cloneTo(folder: string, tools: readonly string[] = []): void {
   const list = execFileSync('git', ['ls-files', '-z', '--cached', '--others', '--exclude-standard'], {
     cwd: repository,
     encoding: 'utf8',
   })
   const modules = [
     ...readLock(repository).bundled.map(([path]) => path),
-    ...tools.map((name) => `node_modules/${name}`),
+    ...[...buildTools, ...tools].map((name) => `node_modules/${name}`),
   ]
   for (const name of [...list.split('\0').filter((name) => /^(src|infra|docs|[^/]*$)/.test(name)), ...modules])
     if (name !== '') cpSync(join(repository, name), join(folder, name), { recursive: true })
@@ -36,7 +39,7 @@ export const run = (cwd: string, command: string, args: readonly string[], node 
 
 /** @returns the file that `npm publish` would upload. */
 export function packageOf(folder: string): string {
-  cloneTo(folder, ['esbuild', '@esbuild'])
+  cloneTo(folder)
   run(folder, 'npm', ['run', '--silent', 'build:package'])
   const [{ filename }] = JSON.parse(run(folder, 'npm', ['pack', '--silent', '--json', './dist/npm']))
   return join(folder, filename)

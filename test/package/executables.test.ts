@@ -15,7 +15,7 @@ const archive = (folder: string, processor: string): string =>
 const emulator = process.env.PLATTE_ARM64 ?? ''
 
 const release = join(clone, 'dist/release')
-const tools = ['esbuild', '@esbuild', 'postject']
+const tools = ['postject']
 
 beforeAll(() => {
   cloneTo(clone, tools)
