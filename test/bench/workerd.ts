@@ -69,6 +69,7 @@ const config :Workerd.Config = (
       compatibilityDate = "2026-10-01",
       bindings = [(name = "PLATTE_BUCKET", r2Bucket = "bucket"), ${bindings.join(', ')}],
     )),
+    (name = "internet", network = (allow = ["public", "private"])),
     (name = "bucket", external = (address = "127.0.0.1:${port}", http = ())),
   ],
   sockets = [(name = "http", address = "127.0.0.1:0", http = (), service = "main")],

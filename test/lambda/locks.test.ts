@@ -1,0 +1,71 @@
+/** What stands around reboot locks on Lambda: gates before a slot is given. */
+import { afterAll, expect, test, vi } from 'vitest'
+import { systemClock } from '../../src/kernel/clock.ts'
+import { systemRandom } from '../../src/kernel/random.ts'
+import { createGroup } from '../../src/locks/edits.ts'
+import { readLock } from '../../src/locks/store.ts'
+import { openAsked, silence, status } from '../lock-gates/asked.ts'
+import { type Ask, locksmith, zincati } from '../locks/clients.ts'
+import { useCredentials } from '../s3/open.ts'
+import { sendThrough } from './doors.ts'
+import { type Invoke, useFunction } from './function.ts'
+import { startBucketStore } from './store.ts'
+
+const { start, logged } = useFunction()
+const { s3, env, publisher } = await startBucketStore()
+useCredentials(s3)
+const locking = { documents: publisher.documents, clock: systemClock, random: systemRandom }
+const asked = await openAsked(status(204))
+afterAll(async () => {
+  vi.unstubAllEnvs()
+  asked.close()
+  await s3.close()
+})
+const withLocks = { ...env, PLATTE_LOCKS: 'on' }
+
+const askOf =
+  (invoke: Invoke): Ask =>
+  async (path, { method = 'GET', headers = {}, body } = {}) => {
+    const request = { method, path, headers: headers as Record<string, string>, body: body as string | undefined }
+    const bytes = request.body === undefined ? undefined : new TextEncoder().encode(request.body)
+    const answer = await sendThrough('function URL', invoke)({ ...request, body: bytes })
+    return new Response(answer.body.slice(), { status: answer.status })
+  }
+
+async function newGroup(name: string): Promise<string> {
+  await createGroup(locking, name, 2, 'operator')
+  return name
+}
+const holders = async (group: string) => (await readLock(locking, group))?.lock.holders?.map(({ id }) => id) ?? []
+
+test('a gate that is closed, redirects or says nothing gives no slot; giving back asks none', async () => {
+  const group = await newGroup('gated')
+  const answers = [
+    ['closed', status(503)],
+    ['elsewhere', status(302, { location: '/' })],
+    ['silent', silence],
+  ] as const
+  for (const [name, answer] of answers) {
+    const gates = JSON.stringify([{ name, url: `${asked.url}/${name}` }])
+    const ask = askOf(await start({ ...withLocks, PLATTE_LOCK_GATES: gates }))
+    asked.answer(answer)
+    const before = asked.paths.length
+    expect(await zincati(ask, group, 'a').lock()).toBe('again')
+    expect(await locksmith(ask, group, 'a').unlock()).toBe('done')
+    expect([asked.paths.slice(before), await holders(group)]).toEqual([[`/${name}`], []])
+    expect(JSON.stringify(logged())).toContain(`gate ${name} `)
+  }
+  asked.answer(status(200))
+  const gates = JSON.stringify([{ name: 'open', url: asked.url }])
+  expect(await locksmith(askOf(await start({ ...withLocks, PLATTE_LOCK_GATES: gates })), group, 'a').lock()).toBe(
+    'done',
+  )
+})
+
+test.each([
+  ['in a file', { PLATTE_LOCK_GATES: 'file:gates.json' }, /PLATTE_LOCK_GATES names a file.*set it to the list itself/],
+  ['misspelt', { PLATTE_LOCK_GATES: '[{"name":"a"}]' }, /PLATTE_LOCK_GATES: number 1: needs a url/],
+])('a list that cannot be used stops the function: %s', async (_, wrong, words) => {
+  const answer = await askOf(await start({ ...withLocks, ...wrong }))('/v1/pre-reboot', { method: 'POST' })
+  expect([answer.status, await answer.text()]).toEqual([500, expect.stringMatching(words)])
+})
