@@ -83,14 +83,15 @@ const hashes = (list: readonly string[] | undefined) =>
   list && [...new Set(list.map((one) => (/^[0-9a-f]{64}$/.test(one) ? one : machineHash(one))))]
 const target = v.pipe(
   v.strictObject({
-    ...{ oem: texts, not_oem: texts, running: v.exactOptional(range) },
+    ...{ oem: texts, not_oem: texts, os: v.exactOptional(range), running: v.exactOptional(range) },
     ...{ allow_machines: texts, deny_machines: texts },
   }),
   v.check((given) => Object.keys(given).length > 0, 'names no machines: use oem, not_oem, running, …, or false'),
-  v.transform(({ oem: only, not_oem: not, running: from, allow_machines, deny_machines }) => {
+  v.transform(({ oem: only, not_oem: not, os, running: from, allow_machines, deny_machines }) => {
     const [allow, deny] = [hashes(allow_machines), hashes(deny_machines)]
     return defined({
       oem: only || not ? defined({ only, not }) : undefined,
+      os,
       from,
       machines: allow || deny ? defined({ allow, deny }) : undefined,
     })

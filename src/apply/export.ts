@@ -64,9 +64,9 @@ function channelTable(manifest: ChannelManifest, holds: readonly Hold[]): object
 
 function targetTable({ target }: ChannelManifest): object | undefined {
   if (target === undefined) return undefined
-  const { oem, from: running, machines } = target
+  const { oem, os, from: running, machines } = target
   return defined({
-    ...{ oem: oem?.only, not_oem: oem?.not, running },
+    ...{ oem: oem?.only, not_oem: oem?.not, os, running },
     ...{ allow_machines: machines?.allow, deny_machines: machines?.deny },
   })
 }

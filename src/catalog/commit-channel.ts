@@ -1,6 +1,6 @@
 /** The chain of a channel's manifests. Creating the next one is the commit; the catalog follows. */
 import type { Origin } from '../documents/catalog-log.ts'
-import { type ChannelManifest, checkChannel } from '../documents/channel.ts'
+import { type ChannelManifest, checkChannel, newIn2 } from '../documents/channel.ts'
 import { moveDetails } from '../documents/details.ts'
 import { formatOfAliases, isName } from '../documents/fields.ts'
 import { requireFormat } from '../documents/root.ts'
@@ -81,15 +81,12 @@ export interface Issue {
   readonly message?: string | undefined
 }
 
-type Content = Omit<ChannelManifest, 'provenance'>
-const isOfFormat2 = ({ payloadKeys, guard, defaultRamp, keep }: Content) => payloadKeys ?? guard ?? defaultRamp ?? keep
-
 /** @throws PlatteError('bad-document'), or another code, for content that may not be signed. */
 export function nextManifest(head: VerifiedChannel | undefined, next: ChannelManifest, issue: Issue, code?: ErrorCode) {
   const { provenance: _, ...content } = next
   const manifest = {
     ...content,
-    format: isOfFormat2(content) || !content.releases.every(isDetailed) ? 2 : formatOfAliases(content.aliases),
+    format: newIn2(content).length > 0 ? 2 : formatOfAliases(content.aliases),
     seq: (head?.manifest.seq ?? 0) + 1,
     ...(head && { previous: head.sha256 }),
     issuedAt: isoText(issue.at),
@@ -109,19 +106,13 @@ const hasInstaller = (release: Release): boolean =>
   isDetailed(release) && Object.values(release.boards).some((of) => filesOf(of).some((one) => one.install ?? one.patch))
 
 /** @throws PlatteError('refused') for a manifest that older readers of the store would refuse. */
-export function checkAllowed(
-  { format, aliases = [], payloadKeys, guard, defaultRamp, keep, releases }: ChannelManifest,
-  { root }: TrustedRoot,
-): void {
-  if (payloadKeys) requireFormat(root, format, 'a payload key')
-  if (guard) requireFormat(root, format, 'a guard')
-  if (defaultRamp) requireFormat(root, format, 'a default ramp')
-  if (keep) requireFormat(root, format, 'a number of releases to keep')
+export function checkAllowed(manifest: ChannelManifest, { root }: TrustedRoot): void {
+  const { format, aliases = [], releases } = manifest
+  for (const words of newIn2(manifest)) requireFormat(root, format, words)
   const wide = aliases.find((alias) => !isName(alias))
   if (wide !== undefined) requireFormat(root, format, `the alias ${JSON.stringify(wide)}`)
   if (releases.some(hasInstaller))
     requireFormat(root, 2, 'a package with run, a patch or a least version of the browser')
-  if (!releases.every(isDetailed)) requireFormat(root, format, 'a release with details in a document of their own')
 }
 
 const sealBy = ({ release }: StoreWriter): Seal => {

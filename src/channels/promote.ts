@@ -202,6 +202,6 @@ export const markOnce = (
 
 /** What a release can run on goes with it; lists of machines belong to the channel. */
 function ownTarget({ target }: Release): Target | undefined {
-  const { oem, from } = target ?? {}
-  return oem || from ? defined({ oem, from }) : undefined
+  const { oem, os, from } = target ?? {}
+  return oem || os || from ? defined({ oem, os, from }) : undefined
 }

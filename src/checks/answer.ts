@@ -121,6 +121,7 @@ function queryOf({ installSource }: OmahaRequest, app: OmahaAppRequest): Query {
     isSyncer: syncer !== undefined,
     limits: hasFallenBack ? { ...limits, hasFallenBack } : limits,
     browser: client?.browser,
+    os: client && app.oemVersion,
   }
 }
 

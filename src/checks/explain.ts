@@ -129,6 +129,7 @@ const known: readonly string[] = [
   ...needed,
   'machine',
   'oem',
+  'os',
   'manual',
   'syncer',
   'prefix',
@@ -179,15 +180,25 @@ function problemOf(parameters: Readonly<Record<string, readonly string[]>>): str
     problems.push('wariness must be a number of 0 to 1')
   return problems.length === 0
     ? undefined
-    : `${problems.join('; ')}. Ask as /v1/explain?app=&channel=&version=&board=[&machine=][&oem=][&manual=1][&syncer=1][&prefix=][&browser=][&scheme=][&wariness=][&at=]`
+    : `${problems.join('; ')}. Ask as /v1/explain?app=&channel=&version=&board=[&machine=][&oem=][&os=][&manual=1][&syncer=1][&prefix=][&browser=][&scheme=][&wariness=][&at=]`
 }
 
 function questionOf(asked: Readonly<Record<string, string>>): Omit<ExplainQuery, 'audience'> {
-  const { app = '', channel = '', version = '', board = '', machine: machineId = '', oem = '', prefix, at } = asked
+  const {
+    app = '',
+    channel = '',
+    version = '',
+    board = '',
+    machine: machineId = '',
+    oem = '',
+    os = '',
+    prefix,
+    at,
+  } = asked
   const { scheme, wariness, browser } = asked
   return {
     query: {
-      ...{ app: appKey(app), channel: groupOf(channel), version, board, machineId, oem },
+      ...{ app: appKey(app), channel: groupOf(channel), version, board, machineId, oem, os },
       ...{ isManual: asked.manual === '1', isSyncer: asked.syncer === '1' },
       ...(prefix && { limits: { versionPrefix: prefix } }),
       ...(scheme && { scheme: scheme as Scheme }),

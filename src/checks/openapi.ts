@@ -162,6 +162,7 @@ const explainOf = (isSecret: boolean): Operation => ({
     board: required('Its hardware.', 'amd64-usr'),
     machine: { about: 'Its id: without one, it is the last that a ramp reaches.', shape: word },
     oem: { about: 'Its OEM.', shape: word },
+    os: { about: 'The version of its operating system.', shape: word },
     manual: { about: '`1`: a person asks, which skips ramps and windows.', shape: bit },
     syncer: { about: '`1`: a server asks that copies releases.', shape: bit },
     prefix: { about: 'Its `targetversionprefix`.', shape: word },

@@ -133,7 +133,7 @@ const fieldNames: Readonly<Record<string, string>> = {
     packages: 'file',
     checksum: 'ostreeChecksum',
   },
-  ...{ 'target.from': 'running', 'target.oem.only': 'oem', 'target.oem.not': 'notOem' },
+  ...{ 'target.from': 'running', 'target.os': 'os', 'target.oem.only': 'oem', 'target.oem.not': 'notOem' },
   ...{ 'target.machines.allow': 'allowMachines', 'target.machines.deny': 'denyMachines' },
 }
 

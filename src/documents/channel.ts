@@ -1,7 +1,7 @@
 /** The ChannelManifest: one channel at one revision, its `seq`. `apps/<app>/<channel>/<seq>.jws`. */
 import * as v from 'valibot'
 import { type ErrorCode, PlatteError } from '../kernel/errors.ts'
-import { type Channel, isImage, type RampStep, type Release, weekdays } from '../release/channel.ts'
+import { type Channel, isDetailed, isImage, type RampStep, type Release, weekdays } from '../release/channel.ts'
 import { rampOver } from '../release/edits.ts'
 import { rampProblem } from '../release/ramp.ts'
 import { rangeProblem } from '../release/target.ts'
@@ -30,6 +30,7 @@ const names = v.exactOptional(v.array(field.text(64)))
 const digests = v.exactOptional(v.array(field.sha256))
 export const target = v.strictObject({
   oem: v.exactOptional(v.strictObject({ only: names, not: names })),
+  os: v.exactOptional(field.text(200)),
   from: v.exactOptional(field.text(200)),
   machines: v.exactOptional(v.strictObject({ allow: digests, deny: digests })),
 })
@@ -133,6 +134,19 @@ export const channelSchema = v.strictObject({
 /** Never just "manifest": Omaha's response has a `<manifest>` of its own. */
 export type ChannelManifest = Omit<v.InferOutput<typeof channelSchema>, keyof Channel> & Channel
 
+/** What it has of format 2, in words. */
+export function newIn2(content: Omit<ChannelManifest, 'provenance'>): readonly string[] {
+  const { payloadKeys, guard, defaultRamp, keep, releases } = content
+  return [
+    payloadKeys && 'a payload key',
+    guard && 'a guard',
+    defaultRamp && 'a default ramp',
+    keep && 'a number of releases to keep',
+    [content, ...releases].some(({ target }) => target?.os) && 'a target by operating system',
+    !releases.every(isDetailed) && 'a release with details in a document of their own',
+  ].filter((words) => typeof words === 'string')
+}
+
 /** Whether a channel was deleted: its last manifest has no releases, and expired when it was issued. */
 export const isEnded = ({ releases, issuedAt, expires }: ChannelManifest): boolean =>
   releases.length === 0 && expires !== undefined && Date.parse(expires) <= Date.parse(issuedAt)
@@ -171,7 +185,10 @@ function conditionsProblem(name: string, { windows, target }: Pick<Channel, 'win
   if (windows?.length === 0) return `the windows of ${name}: none is given, so it would never be offered`
   return (
     labelled(`the windows of ${name}`, windows && firstOf(windows, windowProblem)) ??
-    labelled(`the target of ${name}`, target?.from === undefined ? undefined : rangeProblem(target.from))
+    labelled(
+      `the target of ${name}`,
+      firstOf([target?.from, target?.os], (text) => (text === undefined ? undefined : rangeProblem(text))),
+    )
   )
 }
 

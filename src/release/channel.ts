@@ -53,6 +53,8 @@ type Weekday = (typeof weekdays)[number]
 
 export interface Target {
   readonly oem?: { readonly only?: readonly string[]; readonly not?: readonly string[] }
+  /** Ranges of versions: of the operating system, and of what runs. */
+  readonly os?: string
   readonly from?: string
   readonly machines?: { readonly allow?: readonly string[]; readonly deny?: readonly string[] }
 }

@@ -35,7 +35,7 @@ export type Reason = keyof typeof reasonSentences
 /** For no particular release. */
 export const explainReason = (reason: Reason): string => reasonSentences[reason].replace('{version}', 'the release')
 
-export interface Check extends Partial<Pick<Machine, 'oem' | 'machineId' | 'onNoList' | 'isSyncer'>> {
+export interface Check extends Partial<Pick<Machine, 'oem' | 'os' | 'machineId' | 'onNoList' | 'isSyncer'>> {
   /** A text that is not a version is below everything. */
   readonly version: string
   /** Empty where unknown: `any` then. */
@@ -81,11 +81,11 @@ export function decide(asked: Check, view: ChannelView, now: number): Decision {
   const check = asked.isSyncer && asked.isManual ? { ...asked, isManual: false } : asked
   const board = boardFor(view, check)
   if (board === undefined) return { kind: 'no-update', reason: 'no-release-for-board' }
-  const { oem = '', machineId = '', onNoList = false, isSyncer = false } = check
+  const { oem = '', os = '', machineId = '', onNoList = false, isSyncer = false } = check
   const running = board.versions.get(check.version) ?? parseVersion(check.version)
   const end = board.deadEnds.find(({ version }) => compareVersions(version, running) === 0)
   if (end) return noUpdate('dead-end', end, end.deadEnd?.reason)
-  const one: Case = { check, machine: { running, oem, machineId, onNoList, isSyncer }, view, now }
+  const one: Case = { check, machine: { running, oem, os, machineId, onNoList, isSyncer }, view, now }
   const chosen = chooseTarget(one, board)
   if ('kind' in chosen) return chosen
   const floor = lowestFloor(board, one.machine, chosen)

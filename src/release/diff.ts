@@ -160,10 +160,11 @@ export const windowsText = (windows: readonly Window[]): string =>
   windows.map(({ days, from, to, timeZone }) => `${days.join(',')} ${from}-${to} ${timeZone}`).join('; ')
 
 /** e.g. `not OEM pxe`. Lists of machines are private: only their lengths are printed. */
-export function targetText({ oem, from, machines }: Target): string {
+export function targetText({ oem, os, from, machines }: Target): string {
   const parts = [
     oem?.only && `OEM ${oem.only.join(', ')}`,
     oem?.not && `not OEM ${oem.not.join(', ')}`,
+    os && `operating system ${os}`,
     from && `running ${from}`,
     machines?.allow && `only listed machines (${machines.allow.length})`,
     machines?.deny && `not listed machines (${machines.deny.length})`,

@@ -7,7 +7,7 @@ import { progressOf } from './rollout-status.ts'
 import { compareVersions, parseVersion } from './version.ts'
 import type { Candidate, ChannelView } from './view.ts'
 
-type Tried = Readonly<{ version: string; oem: string }>
+type Tried = Readonly<{ version: string; oem: string; os: string }>
 
 /** The newest releases whose versions machines are tried on. */
 const triedAtMost = 16
@@ -33,8 +33,8 @@ function waysOf(view: ChannelView, board: string, now: number) {
     const floors = of.floors.map((it) => candidates[of.candidates.indexOf(it)] ?? it)
     const opened = { ...view, boards: new Map([[board, { ...of, candidates, floors }]]) }
     /** What a machine on no list is offered, now or when a window opens. */
-    const offerTo = ({ version, oem }: Tried): Candidate | undefined => {
-      const one = decide({ version, oem, board, onNoList: true }, opened, now)
+    const offerTo = (tried: Tried): Candidate | undefined => {
+      const one = decide({ ...tried, board, onNoList: true }, opened, now)
       const found = one.kind === 'update' ? one.offer : one.reason === 'outside-window' ? one.candidate : undefined
       return found && original.get(found)
     }
@@ -52,26 +52,33 @@ export function isExact(said: Headline, view: ChannelView, board: string, now: n
     if (deadEnds.some(is) || view.rollbackFrom.some(is)) return true
     return ways.every(({ admitted, offerTo }) => {
       const isLucky = admitted.some((it) => it === said.rollout?.candidate)
-      return isSaid(said, { running, oem: tried.oem, isLucky, got: offerTo(tried) })
+      return isSaid(said, { running, tried, isLucky, got: offerTo(tried) })
     })
   })
 }
 
-/** Between these nothing changes: versions of releases, what is just above, and the bounds and the OEMs of targets. */
+/** Between these nothing changes: versions of releases, what is just above, and the bounds, OEMs and systems of targets. */
 function machinesFor(candidates: readonly Candidate[]): readonly Tried[] {
   const tried = [...candidates.slice(0, triedAtMost), ...candidates.filter(({ floor }) => floor).slice(0, triedAtMost)]
   const targets = targetsOf(tried)
-  const bounds = targets.flatMap(({ from = '' }) => [...from.matchAll(/[^\s<>=]+/g)].map(([version]) => version))
-  const versions = [...tried.map(({ release }) => release.version), ...bounds]
+  const versions = [...tried.map(({ release }) => release.version), ...boundsOf(targets, 'from')]
   const all = new Set(['', ...versions.flatMap((one) => [one, one.replace(/[-+].*|$/, '.0.0.1')])])
-  return oemsOf(targets).flatMap((oem) => [...all].map((version) => ({ version, oem })))
+  return kindsOf(targets).flatMap((kind) => [...all].map((version) => ({ ...kind, version })))
 }
+
+const boundsOf = (targets: readonly Target[], range: 'from' | 'os'): readonly string[] =>
+  targets.flatMap((one) => [...(one[range] ?? '').matchAll(/[^\s<>=]+/g)].map(([version]) => version))
 
 const targetsOf = (some: readonly Candidate[]): readonly Target[] =>
   [...new Set(some.flatMap((it) => it.targets))].flatMap(({ of }) => of ?? [])
 
-const oemsOf = (targets: readonly Target[]): readonly string[] =>
-  [...new Set(['', ...targets.flatMap(({ oem }) => [...(oem?.only ?? []), ...(oem?.not ?? [])])])].slice(0, triedAtMost)
+/** By OEM and operating system. */
+function kindsOf(targets: readonly Target[]): readonly Omit<Tried, 'version'>[] {
+  const oems = new Set(['', ...targets.flatMap(({ oem }) => [...(oem?.only ?? []), ...(oem?.not ?? [])])])
+  const systems = new Set(['', ...boundsOf(targets, 'os').flatMap((one) => ['0', one, `${one}.0.0.1`])])
+  const first = [...oems].slice(0, triedAtMost)
+  return [...systems].slice(0, triedAtMost).flatMap((os) => first.map((oem) => ({ oem, os })))
+}
 
 /**
  * What machines get that are sent back from a version: one release, or two by the ramp that they come upon. `undefined`
@@ -79,25 +86,25 @@ const oemsOf = (targets: readonly Target[]): readonly string[] =>
  */
 export function wayBackFrom(version: string, view: ChannelView, board: string, now: number) {
   const [none, ...others] = waysOf(view, board, now)
-  const to = none?.offerTo({ version, oem: '' })
+  const to = none?.offerTo({ version, oem: '', os: '' })
   const running = parseVersion(version)
   if (to === undefined || compareVersions(to.version, running) >= 0) return undefined
-  const admitted = oemsOf(targetsOf(view.boards.get(board)?.candidates ?? [])).filter((oem) =>
-    to.targets.every((admits) => admits({ running, oem, machineId: '', onNoList: true }) === undefined),
+  const admitted = kindsOf(targetsOf(view.boards.get(board)?.candidates ?? [])).filter((kind) =>
+    to.targets.every((admits) => admits({ ...kind, running, machineId: '', onNoList: true }) === undefined),
   )
-  const found = new Set([none, ...others].flatMap((way) => admitted.map((oem) => way?.offerTo({ version, oem }))))
+  const found = new Set([none, ...others].flatMap((way) => admitted.map((kind) => way?.offerTo({ ...kind, version }))))
   found.delete(to)
   const [or] = found
   return found.size > 1 || (found.size === 1 && or === undefined) ? undefined : { to, or }
 }
 
-type Found = Readonly<{ running: Candidate['version']; oem: string; isLucky: boolean; got: Candidate | undefined }>
+type Found = Readonly<{ running: Candidate['version']; tried: Tried; isLucky: boolean; got: Candidate | undefined }>
 
-function isSaid({ rollout, rest, ...said }: Headline, { running, oem, isLucky, got }: Found): boolean {
+function isSaid({ rollout, rest, ...said }: Headline, { running, tried: { oem, os }, isLucky, got }: Found): boolean {
   const below = (one: Candidate | undefined): boolean => one !== undefined && compareVersions(running, one.version) < 0
   const isFor = (one: Candidate | undefined): boolean =>
     one === undefined ||
-    one.targets.every((admits) => admits({ running, oem, machineId: '', onNoList: true }) === undefined)
+    one.targets.every((admits) => admits({ running, oem, os, machineId: '', onNoList: true }) === undefined)
   // Notices say no more of these than that they are for others.
   const waits = said.notices.some(({ state, candidate }) => /later|ramp/.test(state) && !isFor(candidate))
   if (waits || said.notices.some(({ state, candidate }) => state === 'target' && isFor(candidate))) return true

@@ -120,6 +120,7 @@ function admitsMore(before: Target = {}, after: Target = {}): boolean {
     old !== undefined && (next === undefined || lacks(next, old))
   return (
     (before.from !== undefined && before.from !== after.from) ||
+    (before.os !== undefined && before.os !== after.os) ||
     grows(before.oem?.only, after.oem?.only) ||
     lacks(before.oem?.not, after.oem?.not) ||
     grows(before.machines?.allow, after.machines?.allow) ||

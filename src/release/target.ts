@@ -7,6 +7,8 @@ import { compareVersions, parseVersion, type Version } from './version.ts'
 export interface Machine {
   readonly running: Version | undefined
   readonly oem: string
+  /** The version of its operating system, where it says it. */
+  readonly os?: string | undefined
   readonly machineId: string
   /** Answers as for a machine on no list, to keep the lists private. */
   readonly onNoList?: boolean
@@ -29,14 +31,15 @@ const hashOf = (of: Machine): string => {
 
 /** An invalid range of versions refuses every machine. */
 export function readTarget(target: Target): Admission {
-  const { oem, from, machines } = target
-  const inRange = from === undefined ? undefined : (readRange(from) ?? (() => false))
+  const { oem, os, from, machines } = target
+  const [inRange, isOnOs] = [from, os].map(rangeOf)
   const allow = machines?.allow && new Set(machines.allow)
   const deny = machines?.deny && new Set(machines.deny)
   const admission = (machine: Machine): string | undefined => {
     if (machine.isSyncer) return 'it is not for every machine, and a syncer offers it to all of its own'
     if (oem?.only && !oem.only.includes(machine.oem)) return `it is for OEM ${oem.only.join(', ')} only`
     if (oem?.not?.includes(machine.oem)) return `it is not for OEM ${machine.oem}`
+    if (isOnOs && !isOn(isOnOs, machine.os)) return `it is for operating systems of version ${os} only`
     if (inRange && !inRange(machine.running)) return `it is for machines that run ${from}`
     if (allow === undefined && deny === undefined) return undefined
     const listed = machine.machineId === '' || machine.onNoList ? undefined : hashOf(machine)
@@ -44,6 +47,17 @@ export function readTarget(target: Target): Admission {
     return listed && deny?.has(listed) ? 'it is not for a list of machines' : undefined
   }
   return Object.assign(admission, { of: target })
+}
+
+type Range = (version: Version | undefined) => boolean
+
+const rangeOf = (text: string | undefined): Range | undefined =>
+  text === undefined ? undefined : (readRange(text) ?? (() => false))
+
+/** A system that does not say its version is in no range. What follows the numbers is a build's name, as of Linux kernels. */
+function isOn(range: Range, os = ''): boolean {
+  const version = parseVersion(/^[\d.]*\d/.exec(os)?.[0] ?? '')
+  return version !== undefined && range(version)
 }
 
 const comparisons: Readonly<Record<string, (order: number) => boolean>> = {
@@ -59,7 +73,7 @@ export const rangeProblem = (text: string): string | undefined =>
   readRange(text) ? undefined : `${JSON.stringify(text)} is not a range of versions, such as ">=4081.0.0 <4600.0.0"`
 
 /** Reads comparisons between blanks, all of which must hold; `undefined`: invalid. */
-function readRange(text: string): ((running: Version | undefined) => boolean) | undefined {
+function readRange(text: string): Range | undefined {
   const tests = text.split(' ').map((part) => {
     const [, sign = '', version = ''] = /^(>=|<=|>|<|=)(.+)$/.exec(part) ?? []
     const [holds, bound] = [comparisons[sign], parseVersion(version)]

@@ -155,14 +155,16 @@ type Removal = Readonly<{ version?: string; remove?: true }>
 const windowFields = ({ version, add, remove, ...window }: Removal & WindowOptions & Readonly<{ add?: true }>) =>
   remove ? { version, none: remove } : { version, windows: [windowOf(window, '--remove')], add }
 
+const targetTexts = ['os', 'running', 'allowMachines', 'denyMachines'] as const
 type TargetFields = Removal &
-  Partial<Record<'oem' | 'notOem', readonly string[]> & Record<'running' | 'allowMachines' | 'denyMachines', string>>
+  Partial<Record<'oem' | 'notOem', readonly string[]> & Record<(typeof targetTexts)[number], string>>
 
 export const targetCommand = () => {
   const made = editing('target', 'offer a channel, or one release, to certain machines only', targetFields)
     .argument('[version]', "one release: its target adds to the channel's")
     .option('--oem <names>', 'only to these OEMs, such as azure,ami', cli.parseList)
     .option('--not-oem <names>', 'to all OEMs but these, such as pxe', cli.parseList)
+    .option('--os <range>', 'only to this version of the operating system, as browsers say it', cli.parseRange)
     .option('--running <range>', 'only to machines that run this, such as ">=4081.0.0 <4600.0.0"', cli.parseRange)
     .option('--allow-machines <file>', 'only to these: a file with one machine id per line; stored as hashes')
     .option('--deny-machines <file>', 'to all machines but these: a file as above')
@@ -170,19 +172,18 @@ export const targetCommand = () => {
   return gone(made, '--none', '--remove removes the target')
 }
 
-const targetOptions = ['oem', 'notOem', 'running', 'allowMachines', 'denyMachines']
+const targetOptions = ['oem', 'notOem', ...targetTexts]
 
 const targetFields = async ({ version, remove, ...given }: TargetFields) => ({
   version,
   ...(remove ? { none: remove } : { target: await targetOf(given) }),
 })
 
-async function targetOf({ oem, notOem, running, allowMachines, denyMachines }: TargetFields): Promise<Target> {
-  const allow = allowMachines ? await readMachines(allowMachines) : undefined
-  const deny = denyMachines ? await readMachines(denyMachines) : undefined
+async function targetOf({ oem, notOem, os, running, allowMachines, denyMachines }: TargetFields): Promise<Target> {
+  const [allow, deny] = await Promise.all([allowMachines, denyMachines].map((file) => file && readMachines(file)))
   const target = {
     ...((oem || notOem) && { oem: defined({ only: oem, not: notOem }) }),
-    ...(running && { from: running }),
+    ...defined({ os, from: running }),
     ...((allow || deny) && { machines: defined({ allow, deny }) }),
   }
   if (Object.keys(target).length > 0) return target

@@ -19,6 +19,7 @@ interface ExplainOptions extends Options {
   readonly board: string
   readonly machine?: string
   readonly oem?: string
+  readonly os?: string
   readonly manual?: boolean
   readonly syncer?: boolean
   readonly prefix?: string
@@ -39,6 +40,7 @@ export function explainCommand(): Command {
     .requiredOption('--board <board>', 'its board, such as amd64-usr')
     .option('--machine <id>', 'its machine id: ramps and windows depend on it')
     .option('--oem <oem>', 'its OEM, such as azure')
+    .option('--os <version>', 'the version of its operating system, such as 10.0.19045')
     .option('--manual', 'as if a person requested the update on the machine')
     .option('--syncer', 'as a Nebraska that copies the channel')
     .option('--prefix <versions>', 'as if the machine asked for these versions only, such as 4152.')
@@ -56,6 +58,7 @@ export function explainCommand(): Command {
         board,
         machine = '',
         oem = '',
+        os = '',
         manual = false,
         syncer = false,
         prefix,
@@ -65,7 +68,16 @@ export function explainCommand(): Command {
         wariness,
       } = options
       const query = {
-        ...{ app: settings.app, channel: groupOf(channel), version, board, machineId: machine, oem, isManual: manual },
+        ...{
+          app: settings.app,
+          channel: groupOf(channel),
+          version,
+          board,
+          machineId: machine,
+          oem,
+          os,
+          isManual: manual,
+        },
         ...(syncer && { isSyncer: true }),
         ...(prefix && { limits: { versionPrefix: prefix } }),
         ...defined({ scheme, wariness }),
