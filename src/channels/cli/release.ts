@@ -180,7 +180,9 @@ const targetFields = async ({ version, remove, ...given }: TargetFields) => ({
 })
 
 async function targetOf({ oem, notOem, os, running, allowMachines, denyMachines }: TargetFields): Promise<Target> {
-  const [allow, deny] = await Promise.all([allowMachines, denyMachines].map((file) => file && readMachines(file)))
+  const [allow, deny] = await Promise.all(
+    [allowMachines, denyMachines].map((file) => (file ? readMachines(file) : undefined)),
+  )
   const target = {
     ...((oem || notOem) && { oem: defined({ only: oem, not: notOem }) }),
     ...defined({ os, from: running }),

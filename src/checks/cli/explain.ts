@@ -52,37 +52,8 @@ export function explainCommand(): Command {
     .option('--at <instant>', 'at another time, such as 2026-11-24T13:12:00Z', parseInstant)
     .action(async (options: ExplainOptions) => {
       const { store, settings } = await openReadingOf(await withApp(options), () => {}, ['app'])
-      const {
-        channel,
-        version,
-        board,
-        machine = '',
-        oem = '',
-        os = '',
-        manual = false,
-        syncer = false,
-        prefix,
-        at,
-        browser,
-        scheme,
-        wariness,
-      } = options
-      const query = {
-        ...{
-          app: settings.app,
-          channel: groupOf(channel),
-          version,
-          board,
-          machineId: machine,
-          oem,
-          os,
-          isManual: manual,
-        },
-        ...(syncer && { isSyncer: true }),
-        ...(prefix && { limits: { versionPrefix: prefix } }),
-        ...defined({ scheme, wariness }),
-        ...(browser && { browser }),
-      }
+      const { at } = options
+      const query = queryOf(settings.app, options)
       const review = await openReview(options)
       const answering = { cache: newCatalogCache(maxWaitMs), reader: store, background: undefined, review }
       const explanation = await explain(answering, { query, at: at ? Date.parse(at) : undefined, audience: 'operator' })
@@ -93,6 +64,16 @@ export function explainCommand(): Command {
       const known = knownInstead(answering.cache, explanation.reason, query)
       for (const note of [known, options.json ? undefined : explanation.note]) if (note) notice(`note: ${note}`)
     })
+}
+
+function queryOf(app: string, { channel, version, board, machine = '', oem = '', ...more }: ExplainOptions) {
+  const { manual: isManual = false, syncer, prefix, browser, os, scheme, wariness } = more
+  return {
+    ...{ app, channel: groupOf(channel), version, board, machineId: machine, oem, isManual },
+    ...(syncer && { isSyncer: true }),
+    ...(prefix && { limits: { versionPrefix: prefix } }),
+    ...defined({ scheme, wariness, os, browser }),
+  }
 }
 
 const meant = (typed: string, known: readonly string[]): string => {
