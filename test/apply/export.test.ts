@@ -28,6 +28,7 @@ const window = fc.constantFrom({ days: ['Mon', 'Fri'], from: '22:00', to: '04:00
 const target = fc.constantFrom<object>(
   { oem: { not: ['pxe'] } },
   { from: '>=1 <3' },
+  { os: '>=10' },
   { machines: { deny: ['a'.repeat(64)] }, oem: { only: ['azure', 'ami'] } },
 )
 

@@ -22,6 +22,7 @@ const target = fc.constantFrom<object>(
   { not_oem: ['pxe'] },
   { oem: ['azure', 'ami'] },
   { running: '>=1 <3' },
+  { os: '>=10' },
   { deny_machines: ['b'] },
 )
 

@@ -46,7 +46,7 @@ target 2.0.0 --channel stable --oem azure,ami --running >=1.0.0
 show
 show stable
 explain --channel stable --version 1.0.0 --board amd64-usr --machine 0123456789abcdef0123456789abcdef
-explain --channel stable --version 1.0.0 --board amd64-usr --oem azure
+explain --channel stable --version 1.0.0 --board amd64-usr --oem azure --os 10.0 --browser 156.0
 explain --channel beta --version 1.0.0 --board amd64-usr
 explain --channel nowhere --version 1.0.0 --board amd64-usr
 hold 2.0.0 --channel stable --reason why

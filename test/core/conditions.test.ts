@@ -297,6 +297,13 @@ describe('targets', () => {
     ['nor none', {}, targeted({ oem: { only: ['azure'] } }), 'target 3 (it is for OEM azure only)'],
     ['not an OEM', { oem: 'pxe' }, targeted({ oem: { not: ['pxe'] } }), 'target 3 (it is not for OEM pxe)'],
     ['but others', { oem: 'azure' }, targeted({ oem: { not: ['pxe'] } }), 'update 3'],
+    ['a system', { os: '10.0.22631.1' }, targeted({ os: '>=10 <11' }), 'update 3'],
+    [
+      'not another',
+      { os: '9' },
+      targeted({ os: '>=10 <11' }),
+      'target 3 (it is for operating systems of version >=10 <11 only)',
+    ],
     ['a range', { version: '1.5' }, targeted({ from: '>=1 <2' }), 'update 3'],
     ['at its lower end', { version: '1.0' }, targeted({ from: '>=1 <2' }), 'update 3'],
     [

@@ -93,6 +93,12 @@ test.each<readonly [string, Side, Side, readonly string[]]>([
     ['2 goes to 20 % of the machines that its target admits, also to some that a target left out'],
   ],
   [
+    'a target lets other systems in',
+    side(two({ target: { os: '>=10 <11' } })),
+    side(two({ target: { os: '>=11' } })),
+    ['2 goes to 100 % of the machines that its target admits, also to some that a target left out'],
+  ],
+  [
     'a target lets fewer in',
     side(two({ target: { oem: { not: ['pxe'] } } })),
     side(two({ target: { oem: { not: ['ami', 'pxe'] } } })),

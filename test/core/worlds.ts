@@ -29,6 +29,7 @@ const target = fc.constantFrom<NonNullable<Release['target']>>(
   { oem: { not: ['pxe'] } },
   { from: '>=1 <3' },
   { from: '<9' },
+  { os: '>=10.0.19045' },
 )
 export const version = fc.integer({ min: 0, max: 9 }).map(String)
 const because = fc.constant({ reason: 'why' })

@@ -13,6 +13,7 @@ interface Client {
   readonly iid?: string
   readonly cohort?: string
   readonly browser?: string
+  readonly os?: string
   readonly isAsking?: boolean
 }
 /** Of one release 2.0 after 1.0. */
@@ -36,18 +37,22 @@ async function scene({ more = {}, edit, passed = 0 }: Release) {
 /** What each dialect offers to a client: the version, or the reason. */
 async function answers(release: Release, client: Client) {
   const { ask, get } = await scene(release)
-  const { version = '1.0', brand = '', iid = '', cohort = '', browser = '156.0', isAsking = false } = client
+  const { version = '1.0', brand = '', iid = '', cohort = '', browser = '156.0', os, isAsking = false } = client
   const installsource = isAsking ? 'ondemand' : 'scheduler'
   const app = { appid: extension, version, brand, iid, cohort, installsource, ap: '', release_channel: '' }
-  const of4 = (await ask(check4(app, { prodversion: browser }))).apps[0].updatecheck
-  const of31 = (await ask(check31(app, { prodversion: browser }))).app[0].updatecheck
+  const more = {
+    prodversion: browser,
+    ...(os !== undefined && { os: { platform: 'Linux', version: os, arch: 'x86_64' } }),
+  }
+  const of4 = (await ask(check4(app, more))).apps[0].updatecheck
+  const of31 = (await ask(check31(app, more))).app[0].updatecheck
   const x = gupdateApp(version).replace('notfromwebstore', installsource)
   const query = gupdateQuery([`${x}&brand=${brand}`]).replace('156.0.8078.79', browser)
   const xml = await (await get(`/service/update2/crx${query}`)).text()
   const of2 = /codebase[^>]* version="([\d.]+)"/.exec(xml)?.[1] ?? / info="([^"]*)"/.exec(xml)?.[1]
   const machine = iid || (cohort && `cohort-${cohort.slice(-4)}`)
   const explained = await get(
-    `/v1/explain?app=${extension}&channel=stable&version=${version}&board=linux-x64&oem=${brand}&machine=${encodeURIComponent(machine)}&browser=${browser}&manual=${isAsking ? 1 : 0}`,
+    `/v1/explain?app=${extension}&channel=stable&version=${version}&board=linux-x64&oem=${brand}&machine=${encodeURIComponent(machine)}&browser=${browser}&os=${os ?? ''}&manual=${isAsking ? 1 : 0}`,
   )
   const { offered, reason } = (await explained.json()) as { offered?: string; reason?: string }
   return {
@@ -63,6 +68,8 @@ const because = (reason: string, words = '') => {
   const text = expect.stringMatching(new RegExp(`^${reason}${words && `: .*${words}`}`))
   return { json4: text, json31: text, gupdate: text, explain: reason }
 }
+/** gupdate names no version of the system. */
+const notBy2 = (one: string) => ({ ...same(one), gupdate: because('target').gupdate })
 const now = Date.UTC(2026, 10, 23, 6)
 const ramp = (share: number) => ({ ramp: [{ at: isoText(now - day), share }] })
 const onlyFor = (target: object): Release => ({
@@ -109,6 +116,10 @@ describe('each rule', () => {
     ['a brand that it is for', onlyFor({ oem: { only: ['GGLS'] } }), { brand: 'GGLS' }, same('2.0')],
     ['a brand that it is not for', onlyFor({ oem: { only: ['GGLS'] } }), { brand: 'XXXX' }, because('target')],
     ['a range of versions', onlyFor({ from: '>=1.5' }), { version: '1.0' }, because('target')],
+    ['a system that it is for', onlyFor({ os: '>=6.1 <7' }), { os: '6.1.0-18-amd64' }, notBy2('2.0')],
+    ['a system that is too old', onlyFor({ os: '>=6.1' }), { os: '6.0.9' }, because('target')],
+    ['a system that is too new', onlyFor({ os: '<7' }), { os: '7.0' }, because('target')],
+    ['a system of which nothing is known', onlyFor({ os: '<7' }), { os: '' }, because('target')],
     ['a browser that is new enough', { more: install('150.0') }, { browser: '150.0.1' }, same('2.0')],
     ['a browser that is too old', { more: install('150.0') }, { browser: '149.9' }, because('target')],
   ])('%s', async (_, release, client, want) => {

@@ -31,4 +31,8 @@ test('it needs format 2', async () => {
   await publishOne(store, '1')
   const refused = await refusal(execute(store.publisher, 'channel-edit', { ...ref, keep: 3 }))
   expect(refused).toContain('a number of releases to keep needs format 2')
+  for (const of of [{}, { version: '1' }]) {
+    const bySystem = execute(store.publisher, 'target', { ...ref, ...of, target: { os: '>=10' } })
+    expect(await refusal(bySystem)).toContain('a target by operating system needs format 2')
+  }
 })

@@ -180,9 +180,7 @@ const targetFields = async ({ version, remove, ...given }: TargetFields) => ({
 })
 
 async function targetOf({ oem, notOem, os, running, allowMachines, denyMachines }: TargetFields): Promise<Target> {
-  const [allow, deny] = await Promise.all(
-    [allowMachines, denyMachines].map((file) => (file ? readMachines(file) : undefined)),
-  )
+  const [allow, deny] = await Promise.all([allowMachines, denyMachines].map(readMachines))
   const target = {
     ...((oem || notOem) && { oem: defined({ only: oem, not: notOem }) }),
     ...defined({ os, from: running }),
@@ -193,9 +191,9 @@ async function targetOf({ oem, notOem, os, running, allowMachines, denyMachines 
 }
 
 /** One id per line; blank lines and comments after # are ignored. */
-async function readMachines(file: string): Promise<string[]> {
-  const lines = (await readShortText(file)).split(/\r\n|\r|\n/)
-  const ids = lines.map((line) => line.replace(/#.*/, '').trim())
+async function readMachines(file: string | undefined): Promise<string[] | undefined> {
+  if (file === undefined) return undefined
+  const ids = (await readShortText(file)).split(/\r\n|\r|\n/).map((line) => line.replace(/#.*/, '').trim())
   const bad = ids.findIndex((id) => id !== '' && !/^[!-~]{1,128}$/.test(id))
   if (bad >= 0) throw new PlatteError('usage', `${file}: line ${bad + 1} is not a machine id`)
   const listed = [...new Set(ids.filter((id) => id !== '').map(machineHash))].sort()
