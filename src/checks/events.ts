@@ -16,7 +16,7 @@ export type { Contact, FleetEvent }
 /**
  * Takes an event and returns at once. Never throws, never waits, and holds a bounded amount; counts what it loses. Never
  * changes the answer to a check.
- * @param members the same as JSON without the braces, where that is known.
+ * @param members its `membersText`, where that is known.
  */
 export type EventSink = (event: FleetEvent, members?: string) => void
 

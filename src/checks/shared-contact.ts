@@ -1,11 +1,12 @@
 /** Contacts of machines that are alike and got the same answer differ in two ids: the rest is made and written once. */
+import { membersText } from '../kernel/json-log.ts'
 import type { Decision } from '../release/decide.ts'
 import type { Contact } from './contact.ts'
 import type { Alike } from './omaha/alike.ts'
 
 interface SharedContact {
   readonly contact: Contact
-  /** As JSON without braces: up to the machine, from there to the id of the request, and the rest. */
+  /** As `membersText`: up to the machine, from there to the id of the request, and the rest. */
   readonly members: readonly string[]
 }
 
@@ -29,6 +30,4 @@ export function shareContact(alike: Alike, decision: Decision | undefined, make:
 
 /** Both ids mean themselves in JSON, and no text in it holds a bare quote. */
 const membersOf = (contact: Contact): readonly string[] =>
-  JSON.stringify({ ...contact, machine: '', requestId: '' })
-    .slice(1, -1)
-    .split(/(?<="machine":"|"requestId":")(?=")/)
+  membersText({ ...contact, machine: '', requestId: '' }).split(/(?<="machine":"|"requestId":")(?=")/)

@@ -25,20 +25,13 @@ export function jsonLog(write: WriteLines, clock: Clock = systemClock): Buffered
   let lost = 0
   let timer: ReturnType<typeof setTimeout> | undefined
   let isWriting = false
-  /** Under load many lines fall into one millisecond, and its text costs as much as the rest of a line. */
-  let last = { now: Number.NaN, text: '' }
-  const time = (): string => {
-    const now = clock()
-    if (now !== last.now) last = { now, text: isoText(now) }
-    return last.text
-  }
 
   const flush = (): void => {
     clearTimeout(timer)
     timer = undefined
     if (isWriting || held === '') return
-    const notice = lost === 0 ? '' : line(time(), { level: 'warn', event: 'log', lostLines: lost })
-    const lines = (notice + held).replace(unsafe, escaped)
+    const notice = lost === 0 ? '' : logLine(clock(), { level: 'warn', event: 'log', lostLines: lost })
+    const lines = notice + held
     const count = lost + heldLines
     const failed = (): void => {
       lost += count
@@ -63,7 +56,7 @@ export function jsonLog(write: WriteLines, clock: Clock = systemClock): Buffered
       lost += 1
       return
     }
-    held += line(time(), entry, members)
+    held += logLine(clock(), entry, members)
     heldLines += 1
     if (held.length >= writeAt) flush()
     else timer ??= later(flush)
@@ -75,13 +68,21 @@ export function jsonLog(write: WriteLines, clock: Clock = systemClock): Buffered
 const unsafe = /[\u007f-\u009f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]/g
 const escaped = (character: string): string => `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`
 
-/** One entry as a line of JSON, with its line feed. */
-export const logLine = (now: number, entry: LogEntry, members?: string): string =>
-  line(isoText(now), entry, members).replace(unsafe, escaped)
+/** An object as JSON without its braces, safe to print. */
+export const membersText = (entry: object): string => JSON.stringify(entry).slice(1, -1).replace(unsafe, escaped)
 
-/** Unsafe characters are escaped later: for many lines at once that costs less. */
-const line = (time: string, entry: LogEntry, members = JSON.stringify(entry).slice(1, -1)): string =>
-  `{"time":"${time}",${members}}\n`
+/** One entry as a line of JSON, with its line feed. */
+export const logLine = (now: number, entry: LogEntry, members = membersText(entry)): string =>
+  `{"time":"${timeText(now)}",${members}}\n`
+
+/** Many lines fall into one second, and making the text of an instant costs as much as the rest of a line. */
+let second = { at: Number.NaN, text: '' }
+
+function timeText(now: number): string {
+  const at = Math.floor(now / 1000) * 1000
+  if (at !== second.at) second = { at, text: isoText(at).slice(0, -4) }
+  return `${second.text}${String(now - at + 1000).slice(1)}Z`
+}
 
 /** A log never keeps a process alive. */
 function later(flush: () => void): ReturnType<typeof setTimeout> {

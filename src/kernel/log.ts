@@ -10,7 +10,7 @@ export interface LogEntry {
 
 /**
  * Takes an entry and returns at once; never throws, never delays an answer.
- * @param members the same as JSON without the braces, from one that had it for less.
+ * @param members its `membersText`, from one that had it for less.
  */
 export type Log = (entry: LogEntry, members?: string) => void
 

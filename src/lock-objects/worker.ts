@@ -1,5 +1,6 @@
 /** A Worker whose groups of reboot locks may be kept in Durable Objects. */
 import type { R2Bucket } from '@cloudflare/workers-types'
+import type { MaybePromise } from '../kernel/maybe-promise.ts'
 import type { Documents } from '../store/documents.ts'
 import { objectDocuments } from './calls.ts'
 import { answerInObject, type Objects } from './forward.ts'
@@ -11,7 +12,7 @@ interface Env {
 }
 
 interface Handler {
-  fetch(request: Request, env: Env, context: never): Promise<Response>
+  fetch(request: Request, env: Env, context: never): MaybePromise<Response>
 }
 
 type Over = (env: Env) => (bucket: Documents) => Documents

@@ -113,19 +113,20 @@ const contextOf = ({ headers }: IncomingMessage, path: string): CheckContext => 
 
 function answerCheck(core: CheckCore, request: IncomingMessage, response: ServerResponse): void {
   const { url = '' } = request
-  const context = contextOf(request, pathOf(url))
+  const isProven = asksForProof(url)
+  const context = contextOf(request, isProven ? pathOf(url) : url)
   const chunks: Buffer[] = []
   request.on('data', (chunk) => chunks.push(chunk))
   request.on('error', (cause) => {
     if (!request.complete) core.refuse(bodyBrokeOff(cause), context)
   })
   request.on('end', () => {
-    const [first = Buffer.alloc(0), ...others] = chunks
-    const body = others.length === 0 ? first : Buffer.concat(chunks)
+    // Machines send it in one piece.
+    const body = chunks.length === 1 && chunks[0] ? chunks[0] : Buffer.concat(chunks)
     const text = body.toString()
     const answer = isBlank(text)
       ? core.refuse(emptyBody(), context)
-      : asksForProof(url)
+      : isProven
         ? answerProven(core, body, url, context)
         : core.answer(text, context)
     if (answer instanceof Promise) answer.then((later) => send(response, later))

@@ -10,6 +10,7 @@ import { consoleLog } from '../kernel/console-log.ts'
 import { toHex } from '../kernel/digest.ts'
 import { PlatteError } from '../kernel/errors.ts'
 import type { NewHasher } from '../kernel/hasher.ts'
+import { after, type MaybePromise } from '../kernel/maybe-promise.ts'
 import type { Environment } from '../kernel/setting.ts'
 import type { Documents } from '../store/documents.ts'
 import { webTransport } from '../store/http/transport.ts'
@@ -54,8 +55,9 @@ export function workerHandler(features: Features, uploads?: typeof r2Uploads, ov
     return deployment
   }
   return {
-    fetch: async (request: Request, env: Env, context: ExecutionContext): Promise<Response> =>
-      (deployment ?? (await opened(env))).app.fetch(request, env, context),
+    /** No async function: its promise would cost every check three turns of the queue. */
+    fetch: (request: Request, env: Env, context: ExecutionContext): MaybePromise<Response> =>
+      after(deployment ?? opened(env), ({ app }) => app.fetch(request, env, context)),
     async scheduled(_: ScheduledController, env: Env): Promise<void> {
       await (deployment ?? (await opened(env))).refresh()
     },

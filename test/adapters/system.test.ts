@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import { jsonLog } from '../../src/kernel/json-log.ts'
+import { jsonLog, logLine } from '../../src/kernel/json-log.ts'
 
 const at = Date.parse('2026-11-23T06:00:00.000Z')
 
@@ -31,6 +31,11 @@ describe('jsonLog', () => {
     ])
     log.flush()
     expect(written.length).toBe(1)
+  })
+
+  test('each line has the instant of its own, before and after others', () => {
+    for (const now of [at + 7, at + 7, at + 999, at + 1000, at + 60_042, at - 1, 0, -1, -1000])
+      expect(JSON.parse(logLine(now, check)).time).toBe(new Date(now).toISOString())
   })
 
   test.each([

@@ -7,7 +7,7 @@ import type { FleetEvent } from '../../src/checks/events.ts'
 import { parseAlike } from '../../src/checks/omaha/alike.ts'
 import { parseCanonical, parseOmahaRequest } from '../../src/checks/omaha/xml.ts'
 import type { Extension } from '../../src/checks/serving.ts'
-import { logLine } from '../../src/kernel/json-log.ts'
+import { logLine, membersText } from '../../src/kernel/json-log.ts'
 import { servingWith } from '../../src/runtime/compose.ts'
 import { bodyOf, updateEngineRequests } from '../protocol/samples.ts'
 import { newStore, publishOne } from '../world.ts'
@@ -117,10 +117,11 @@ test('each machine has its own ids, and what is decided for it', async () => {
     ['0123456789abcdef0123456789abcdef', true],
     ['other', true],
   ])
-  reason = 'the disk "wears" out'
+  reason = 'the disk "wears" out\u202e\u009b'
   const later = await contactOf(core, check)
   expect(later.event.because).toBe(reason)
-  expect(`{${later.members}}`).toBe(JSON.stringify(later.event))
+  expect(later.members).toBe(membersText(later.event))
+  expect(later.members).toContain('out\\u202e\\u009b')
   const traced = await contactOf(core, check, `00-${'a'.repeat(32)}-${'b'.repeat(16)}-01`)
   expect([traced.event.traceparent, traced.members]).toEqual([traced.ids.traceparent, undefined])
 })
