@@ -90,6 +90,8 @@ export interface Extension {
   readonly gauges?: (scrape: object) => Promise<readonly Gauge[]>
   /** Runs after each scheduled refresh, with at most `most` documents. Never throws. */
   readonly onSchedule?: (writer: StoreWriter, most: number) => Promise<void>
+  /** On Workers and Lambda, a schedule also runs this, with a key or without, for at most `most` documents. Never throws. */
+  readonly onTick?: (most: number) => Promise<void>
   /** On Workers and Lambda, a schedule runs this instead of a refresh. Never throws. */
   readonly insteadOfRefresh?: (log: Log) => Promise<void>
   /** Gates of groups of reboot locks. */
@@ -102,8 +104,8 @@ export interface Extension {
   readonly lockHook?: {
     /** The name by which this process claims deliveries; `undefined` for a group whose events it does not deliver. */
     claim(group: string): string | undefined
-    /** Something happened. */
-    wake(group: string): void
+    /** Something happened. Without a background it waits for deliveries, for some seconds. Never throws. */
+    wake(group: string, background: Background): MaybePromise<void>
   }
   /** Notes who waits for a reboot lock, for people. */
   readonly lockQueue?: {

@@ -1,9 +1,10 @@
 /** One round of deliveries of one group: claim, send, write down what was sent. */
 import type { Instant } from '../kernel/clock.ts'
+import { isoText } from '../kernel/format.ts'
 import { describeError, type Log } from '../kernel/log.ts'
 import type { Lock } from '../locks/document.ts'
 import { claimAt, claimMs, isClaimed, type Outbox } from '../locks/outbox.ts'
-import { editLock, type LockChange, type Locking, readLock } from '../locks/store.ts'
+import { editLock, groupNames, type LockChange, type Locking, readLock } from '../locks/store.ts'
 import { dueIn, type HookMessage, messageOf, nextIn, type Outcome, settle } from './deliveries.ts'
 import type { Hook } from './lists.ts'
 
@@ -13,6 +14,8 @@ const lastStartMs = 20_000
 const freshMs = 25_000
 /** Deliveries under one claim. */
 const maxAtOnce = 20
+/** Health names a group whose events wait for longer. */
+const lateMs = 15 * 60_000
 /** Then the receiver does not answer, and events that were not tried stay as they are. */
 const maxFailures = 3
 
@@ -25,7 +28,12 @@ export interface Delivering {
   readonly by: string
 }
 
-export type Seen = Pick<Outbox, 'entries' | 'dropped'>
+export interface Hooking extends Delivering {
+  readonly hooks: readonly Hook[]
+}
+
+/** As of the last look. */
+export type Seen = Pick<Outbox, 'entries' | 'dropped'> & { readonly at: Instant }
 
 /** What is sent and not written down yet. */
 interface Unsettled extends Outcome {
@@ -49,7 +57,7 @@ export function openCourier(delivering: Delivering) {
         problem: `${lost} events were given up: its hook never took them`,
       })
     counts['given-up'] += Math.max(0, lost)
-    seen.set(group, outbox)
+    seen.set(group, { ...outbox, at: locking.clock() })
   }
   const writeDown = async (group: string, done: Unsettled): Promise<void> => {
     unsettled.set(group, done)
@@ -118,4 +126,20 @@ async function deliver({ locking, send, log }: Delivering, hook: Hook, lock: Loc
     }
   }
   return outcome
+}
+
+/** Groups with events that wait for long. @param freshMs how old a look may be. */
+export const problemsOf = (seen: ReadonlyMap<string, Seen>, now: Instant, freshMs = Number.POSITIVE_INFINITY) =>
+  [...seen].flatMap(([group, { entries, at }]) => {
+    const [oldest] = entries
+    if (oldest === undefined || now - Date.parse(oldest.at) <= lateMs || now - at > freshMs) return []
+    return [`locks: ${entries.length} events of ${group} wait for its hook since ${isoText(Date.parse(oldest.at))}`]
+  })
+
+/** All groups with a hook that are known here. */
+export async function groupsWithHooks(locking: Locking, hooks: readonly Hook[]): Promise<readonly string[]> {
+  const named = hooks.flatMap(({ groups = [] }) => groups)
+  const isForAll = hooks.some(({ groups }) => groups === undefined)
+  const all = isForAll ? await groupNames(locking).catch(() => []) : []
+  return [...new Set([...named, ...all])]
 }

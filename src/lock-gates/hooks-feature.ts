@@ -1,15 +1,19 @@
-/** Hooks after reboot locks. Workers and Lambda do not carry it: they do not run between requests. */
-import type { Feature } from '../checks/serving.ts'
+/** Hooks after reboot locks. */
+import type { Extension, Feature } from '../checks/serving.ts'
 import type { SettingValues } from '../kernel/setting.ts'
+import type { Hooking } from './courier.ts'
 import type { lockGateSettings } from './settings.ts'
 
-export const lockHooksFeature: Feature<SettingValues<typeof lockGateSettings>> = {
+/** How a runtime delivers. */
+type Load = () => Promise<{ readonly openHooks: (hooking: Hooking) => Extension }>
+
+export const lockHooksFeature = (load: Load): Feature<SettingValues<typeof lockGateSettings>> => ({
   name: 'lock-hooks',
   open: async ({ lockHooks, lockHooksKey: key = '' }, { reader, random, transport, readText }) => {
     if (lockHooks === undefined) return undefined
     const [{ readHooks }, { openHooks }, { send }, { direct }, { nonceOf }] = await Promise.all([
       import('./lists.ts'),
-      import('./hooks.ts'),
+      load(),
       import('../outgoing/send.ts'),
       import('../outgoing/direct.ts'),
       import('../locks/store.ts'),
@@ -22,4 +26,4 @@ export const lockHooksFeature: Feature<SettingValues<typeof lockGateSettings>> =
       send: ({ url }, message) => send({ ...receiver, url }, message),
     })
   },
-}
+})

@@ -3,25 +3,16 @@
  * a claim there keeps other servers from sending the same.
  */
 import type { Extension, Gauge } from '../checks/serving.ts'
-import type { Instant } from '../kernel/clock.ts'
-import { isoText } from '../kernel/format.ts'
 import { describeError } from '../kernel/log.ts'
 import { repeat } from '../kernel/repeat.ts'
-import { groupNames } from '../locks/store.ts'
-import { type Delivering, openCourier, type Seen } from './courier.ts'
-import { type Hook, hookOf } from './lists.ts'
+import { groupsWithHooks, type Hooking, openCourier, problemsOf, type Seen } from './courier.ts'
+import { hookOf } from './lists.ts'
 import { openSchedule } from './schedule.ts'
 
 /** Finds what other processes left in an outbox. */
 const lookEveryMs = 60_000
 /** Between rounds in which nothing was delivered. */
 const [minPauseMs, maxPauseMs] = [5_000, 60_000]
-/** Health names a group whose events wait for longer. */
-const lateMs = 15 * 60_000
-
-interface Hooking extends Delivering {
-  readonly hooks: readonly Hook[]
-}
 
 type HookExtension = Extension & { readonly lockHook: NonNullable<Extension['lockHook']> }
 
@@ -43,10 +34,7 @@ export function openHooks({ hooks, ...delivering }: Hooking): HookExtension {
   }
   const { wake, close } = openSchedule(work)
   const look = async (): Promise<void> => {
-    const named = hooks.flatMap(({ groups = [] }) => groups)
-    const isForAll = hooks.some(({ groups }) => groups === undefined)
-    const all = isForAll ? await groupNames(locking).catch(() => []) : []
-    for (const group of new Set([...named, ...all])) wake(group)
+    for (const group of await groupsWithHooks(locking, hooks)) wake(group)
   }
   const stopLooking = repeat(look, lookEveryMs)
   void look()
@@ -82,12 +70,4 @@ function gaugesOf(counts: Readonly<Record<string, number>>, seen: ReadonlyMap<st
       values: byGroup(({ entries }) => entries.length),
     },
   ]
-}
-
-function problemsOf(seen: ReadonlyMap<string, Seen>, now: Instant): readonly string[] {
-  return [...seen].flatMap(([group, { entries }]) => {
-    const [oldest] = entries
-    if (oldest === undefined || now - Date.parse(oldest.at) <= lateMs) return []
-    return [`locks: ${entries.length} events of ${group} wait for its hook since ${isoText(Date.parse(oldest.at))}`]
-  })
 }

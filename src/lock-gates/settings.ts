@@ -4,17 +4,17 @@ import { fileOrText, noFile, parseSigningKey, setting, type TextSource } from '.
 const parseList = fileOrText('a list as JSON', (text) => text.trimStart().startsWith('['))
 
 const gatesDoc = 'what must be open before a machine gets a slot: `file:PATH`, or a list as JSON'
-const hooksDoc =
-  'what is called after a slot was taken or freed: `file:PATH`, or a list as JSON (not on Workers and Lambda)'
+const hooksDoc = 'what is called after a slot was taken or freed: `file:PATH`, or a list as JSON'
 const keyDoc = 'the key that signs these calls: `whsec_` and 24 to 64 random bytes in base64'
+
+const noListFile = noFile('set it to the list itself, as JSON')
 
 export const lockGateSettings = {
   lockGates: setting('PLATTE_LOCK_GATES', gatesDoc, parseList, {
-    ...{ secret: true, needs: 'lock-gates', inFunction: noFile('set it to the list itself, as JSON') },
+    ...{ secret: true, needs: 'lock-gates', inFunction: noListFile },
   }),
   lockHooks: setting('PLATTE_LOCK_HOOKS', hooksDoc, parseList, {
-    secret: true,
-    inFunction: () => 'works on servers only',
+    ...{ secret: true, needs: 'lock-hooks', inFunction: noListFile },
     conflict: (_: TextSource, { lockHooksKey }: { readonly lockHooksKey?: string }) =>
       lockHooksKey === undefined ? 'needs PLATTE_LOCK_HOOKS_KEY' : undefined,
   }),

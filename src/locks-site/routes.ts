@@ -98,7 +98,7 @@ async function free(serving: Serving, login: Login<Who>, options: LockPages, c: 
     serving.reader.log,
     c.req.raw,
   )({ level: 'info', event: 'lock', what: 'unlock', group, via: 'operator', id, by })
-  for (const { lockHook } of serving.extensions ?? []) lockHook?.wake(group)
+  for (const { lockHook } of serving.extensions ?? []) await lockHook?.wake(group, serving.background(c))
   if (!isForBrowser(c)) return answerData({ freed: true, ...slot }, 200, of.now)
   return redirect(serving, c, `/locks/group?${new URLSearchParams({ group, freed: id })}`)
 }

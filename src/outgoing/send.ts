@@ -1,12 +1,11 @@
 /** Sends messages, signed as the Standard Webhooks specification says. https://www.standardwebhooks.com */
-import { createHmac } from 'node:crypto'
 import type { Clock } from '../kernel/clock.ts'
 import { PlatteError } from '../kernel/errors.ts'
 import { fetchBounded } from '../store/http/fetch.ts'
 import type { Transport } from '../store/http/transport.ts'
 
-const idleMs = 10_000
-const totalMs = 20_000
+/** For the whole request: Workers and Lambda have half a minute for all that they do. */
+const limitMs = 10_000
 
 export interface Receiver {
   /** For errors. */
@@ -30,18 +29,36 @@ export async function send(
 ): Promise<void> {
   const body = JSON.stringify({ id, ...content })
   const seconds = String(Math.floor(clock() / 1000))
-  const secret = Buffer.from(key.replace('whsec_', ''), 'base64')
-  const signature = createHmac('sha256', secret).update(`${id}.${seconds}.${body}`).digest('base64')
+  const signature = await sign(key, `${id}.${seconds}.${body}`)
   const headers = {
     'content-type': 'application/json',
-    'content-length': String(Buffer.byteLength(body)),
+    'content-length': String(new TextEncoder().encode(body).length),
     'webhook-id': id,
     'webhook-timestamp': seconds,
     'webhook-signature': `v1,${signature}`,
   }
-  const request = { method: 'POST', body, url, headers, transport, key: name, idleMs, totalMs } as const
+  const request = {
+    method: 'POST',
+    body,
+    url,
+    headers,
+    transport,
+    key: name,
+    idleMs: limitMs,
+    totalMs: limitMs,
+  } as const
   const answer = await fetchBounded(request)
   await answer.drop()
   if (answer.status < 200 || answer.status > 299)
     throw new PlatteError('store-unavailable', `${name}: ${answer.origin} answered with ${answer.status}`)
+}
+
+async function sign(key: string, text: string): Promise<string> {
+  const base64 = key.replace('whsec_', '').replace(/=+$/, '')
+  // One character more than whole bytes have says nothing.
+  const secret = atob(base64.length % 4 === 1 ? base64.slice(0, -1) : base64)
+  const bytes = Uint8Array.from(secret, (char) => char.charCodeAt(0))
+  const hmac = await crypto.subtle.importKey('raw', bytes, { name: 'HMAC', hash: 'SHA-256' }, false, ['sign'])
+  const signature = await crypto.subtle.sign('HMAC', hmac, new TextEncoder().encode(text))
+  return btoa(String.fromCharCode(...new Uint8Array(signature)))
 }

@@ -24,13 +24,13 @@ import { s3Uploads } from '../store/s3/uploads.ts'
 import type { Signer } from '../trust/keys.ts'
 import type { Features } from './compose.ts'
 import { nodeCup } from './cup-node.ts'
-import { features as shared } from './features.ts'
+import { functionFeatures } from './function-features.ts'
 import { nodeHasher } from './hasher-node.ts'
 import { openServiceKey } from './key-services.ts'
 import { brokenDeployment, type Deployment, openDeployment, settingsOrProblems } from './serverless.ts'
 
 const features: Features = [
-  ...shared,
+  ...functionFeatures,
   cupFeature(nodeCup),
   // Each on its own line: it goes when its room is deleted.
   applyFeature,

@@ -48,7 +48,7 @@ export const serverFeatures: Features = [
     platte: () => import('../mirroring/adopt-url.ts'),
   }),
   webhookFeature,
-  lockHooksFeature,
+  lockHooksFeature(() => import('../lock-gates/hooks.ts')),
   openapiFeature(() => import('./describers.ts')),
 ]
 

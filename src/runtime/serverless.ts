@@ -22,7 +22,7 @@ export interface Deployment {
   readonly app: Hono
   /**
    * Never throws: failures are in the log.
-   * @returns `idle` without a timestamp key or an upstream: others keep the catalog fresh.
+   * @returns `idle` without a timestamp key, an upstream or hooks: others keep the catalog fresh.
    */
   refresh(): Promise<'refreshed' | 'idle'>
 }
@@ -90,15 +90,17 @@ async function open(
   const serving = servingWith(extensions, settings, {
     ...{ cache, reader, packages, newHasher, events: log, publicUrl, background },
   })
+  const ticks = extensions.flatMap(({ onTick }) => onTick ?? [])
   const refresh = async () => {
-    if (replaced === undefined && timestampKey === undefined) return 'idle'
+    if (replaced === undefined && timestampKey === undefined && ticks.length === 0) return 'idle'
     const ofRun = runLog(log)
     try {
       if (replaced) await replaced(ofRun)
-      else await refreshSlice({ ...(await openWriter()), log: ofRun }, cache, slice, extensions)
+      else if (timestampKey) await refreshSlice({ ...(await openWriter()), log: ofRun }, cache, slice, extensions)
     } catch (error) {
       ofRun({ level: 'error', event: 'refresh', ...describeError(error) })
     }
+    for (const tick of ticks) await tick(slice.most)
     return 'refreshed'
   }
   return { app: createApp(serving), refresh }

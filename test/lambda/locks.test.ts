@@ -1,24 +1,27 @@
-/** What stands around reboot locks on Lambda: gates before a slot is given. */
-import { afterAll, expect, test, vi } from 'vitest'
+/** What stands around reboot locks on Lambda: gates before a slot is given, and hooks after. */
+import { afterAll, describe, expect, test, vi } from 'vitest'
 import { systemClock } from '../../src/kernel/clock.ts'
 import { systemRandom } from '../../src/kernel/random.ts'
 import { createGroup } from '../../src/locks/edits.ts'
 import { readLock } from '../../src/locks/store.ts'
 import { openAsked, silence, status } from '../lock-gates/asked.ts'
+import { key, openReceiver, said } from '../lock-gates/receiver.ts'
 import { type Ask, locksmith, zincati } from '../locks/clients.ts'
 import { useCredentials } from '../s3/open.ts'
 import { sendThrough } from './doors.ts'
 import { type Invoke, useFunction } from './function.ts'
 import { startBucketStore } from './store.ts'
+import { givenBy, resourcesOf } from './template.ts'
 
 const { start, logged } = useFunction()
 const { s3, env, publisher } = await startBucketStore()
 useCredentials(s3)
 const locking = { documents: publisher.documents, clock: systemClock, random: systemRandom }
-const asked = await openAsked(status(204))
+const [asked, receiver] = [await openAsked(status(204)), await openReceiver()]
 afterAll(async () => {
   vi.unstubAllEnvs()
   asked.close()
+  receiver.close()
   await s3.close()
 })
 const withLocks = { ...env, PLATTE_LOCKS: 'on' }
@@ -68,4 +71,67 @@ test.each([
 ])('a list that cannot be used stops the function: %s', async (_, wrong, words) => {
   const answer = await askOf(await start({ ...withLocks, ...wrong }))('/v1/pre-reboot', { method: 'POST' })
   expect([answer.status, await answer.text()]).toEqual([500, expect.stringMatching(words)])
+})
+
+describe('hooks', () => {
+  const outboxOf = async (group: string) => (await readLock(locking, group))?.lock.outbox
+  const rule = { source: 'aws.events' }
+  const open = async (group: string) => {
+    const hooks = JSON.stringify([{ url: `${receiver.url}/hook`, groups: [group] }])
+    const invoke = await start({ ...withLocks, PLATTE_LOCK_HOOKS: hooks, PLATTE_LOCK_HOOKS_KEY: key })
+    receiver.messages.length = 0
+    return { invoke, ask: askOf(invoke) }
+  }
+
+  test('are called before the answer', async () => {
+    const group = await newGroup('said')
+    const { ask } = await open(group)
+    receiver.take()
+    expect(await locksmith(ask, group, 'a').lock()).toBe('done')
+    expect(said(receiver)).toEqual(['a locked'])
+    expect(await zincati(ask, group, 'a').unlock()).toBe('done')
+    expect(said(receiver)).toEqual(['a locked', 'a unlocked'])
+    expect(await outboxOf(group)).toMatchObject({ entries: [] })
+  })
+
+  test('that were down are called by the schedule, which needs no timestamp key', async () => {
+    const group = await newGroup('down')
+    const { ask, invoke } = await open(group)
+    receiver.take(503)
+    expect(await zincati(ask, group, 'a').lock()).toBe('done')
+    expect(await outboxOf(group)).toMatchObject({ entries: [{ tries: 1 }] })
+    receiver.take()
+    await vi.waitFor(
+      async () => {
+        expect(await invoke(rule)).toBeNull()
+        expect(await outboxOf(group)).toMatchObject({ entries: [] })
+      },
+      { timeout: 60_000, interval: 500 },
+    )
+    expect(said(receiver)).toEqual(['a locked'])
+    expect(logged().filter(({ event }) => event === 'refresh')).toEqual([])
+  })
+
+  test('that say nothing keep no machine waiting for them', async () => {
+    const group = await newGroup('silent')
+    const { ask } = await open(group)
+    receiver.answer(silence)
+    expect(await zincati(ask, group, 'a').lock()).toBe('done')
+    // It goes on, where the function is not frozen.
+    expect(await outboxOf(group)).toMatchObject({ entries: [{ n: 1 }] })
+    expect((await outboxOf(group))?.entries[0]?.tries).toBeUndefined()
+  })
+})
+
+test('the template passes the lists on, and has a schedule for hooks alone', () => {
+  const locks = { Locks: 'on', LockTokensSecret: 'tokens', LockGatesSecret: 'gates' }
+  const hooks = { ...locks, LockHooksSecret: 'hooks', LockHooksKeySecret: 'key' }
+  const secret = (name: string) => `{{resolve:secretsmanager:${name}:SecretString}}`
+  expect(givenBy(hooks).variables).toMatchObject({
+    PLATTE_LOCK_GATES: secret('gates'),
+    PLATTE_LOCK_HOOKS: secret('hooks'),
+    PLATTE_LOCK_HOOKS_KEY: secret('key'),
+  })
+  expect(givenBy(locks).variables).not.toHaveProperty('PLATTE_LOCK_HOOKS')
+  expect([resourcesOf(locks).has('Schedule'), resourcesOf(hooks).has('Schedule')]).toEqual([false, true])
 })

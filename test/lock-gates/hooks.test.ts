@@ -1,7 +1,5 @@
 /** Hooks, to receivers over sockets: once where nothing fails, at least once where something does, in order for each machine. */
-import { Webhook } from 'standardwebhooks'
 import { afterEach, expect, test, vi } from 'vitest'
-import type { HookMessage } from '../../src/lock-gates/deliveries.ts'
 import { openHooks } from '../../src/lock-gates/hooks.ts'
 import { lockHooksFeature } from '../../src/lock-gates/hooks-feature.ts'
 import { createGroup, lockMachine, setMax, unlockMachine } from '../../src/locks/edits.ts'
@@ -12,41 +10,21 @@ import { transport } from '../../src/runtime/transport.ts'
 import { type Machine, zincati } from '../locks/clients.ts'
 import { group, keyPath, openEndpoint } from '../locks/endpoint.ts'
 import { minute, newStore, type TestStore } from '../world.ts'
-import { type Asked, openAsked, silence } from './asked.ts'
+import type { Asked } from './asked.ts'
+import * as receivers from './receiver.ts'
+import { key, type Received, said } from './receiver.ts'
 
-const key = `whsec_${Buffer.alloc(32, 9).toString('base64')}`
 const waiting = { timeout: 60_000 }
 const ends: (() => unknown)[] = []
 afterEach(async () => {
   for (const end of ends.splice(0)) await end()
 })
 
-interface Received extends Asked {
-  readonly messages: HookMessage[]
-  /** Takes messages, or answers another status. */
-  take(code?: number): void
-}
-
 async function openReceiver(): Promise<Received> {
-  const messages: HookMessage[] = []
-  const asked = await openAsked(silence)
-  const take = (code = 204) =>
-    asked.answer(({ headers }, response, body) => {
-      const [id, seconds, signature] = ['id', 'timestamp', 'signature'].map((name) =>
-        String(headers[`webhook-${name}`]),
-      )
-      const isSigned = new Webhook(key).sign(id ?? '', new Date(Number(seconds) * 1000), body) === signature
-      const message: HookMessage = JSON.parse(body)
-      if (code < 300) messages.push(isSigned && id === message.id ? message : { ...message, text: 'not signed' })
-      response.writeHead(code, { location: 'http://169.254.169.254/' }).end()
-    })
-  take()
-  ends.push(asked.close)
-  return { ...asked, messages, take }
+  const receiver = await receivers.openReceiver()
+  ends.push(receiver.close)
+  return receiver
 }
-
-const said = ({ messages }: Received) =>
-  messages.map(({ type, data }) => `${data.machine} ${type.replace('reboot.', '')}`)
 
 interface Server {
   readonly hooks: ReturnType<typeof openHooks>
@@ -124,7 +102,7 @@ test('a receiver that is down for a while hears all of it, in order for each mac
   expect(await server.hooks.problems?.()).toEqual([
     expect.stringMatching(/^locks: 4 events of workers wait for its hook since/),
   ])
-  server.hooks.lockHook.wake(group)
+  server.hooks.lockHook.wake(group, undefined)
   await isEmpty(server)
   expect(said(receiver).filter((one) => one.startsWith('a'))).toEqual(['a locked', 'a unlocked', 'a locked'])
   expect(said(receiver)).toHaveLength(4)
@@ -157,12 +135,12 @@ test('a server that ends between the delivery and the note of it: another one sa
   await vi.waitFor(() => expect(receiver.messages).toHaveLength(1), waiting)
   await first.hooks.close?.()
   const second = await openServer(receiver, store)
-  second.hooks.lockHook.wake(group)
+  second.hooks.lockHook.wake(group, undefined)
   await new Promise((resolve) => setTimeout(resolve, 50))
   // Nobody knows yet that the first one ended.
   expect(said(receiver)).toEqual(['a locked'])
   store.time.now = locking.clock() + 31_000
-  second.hooks.lockHook.wake(group)
+  second.hooks.lockHook.wake(group, undefined)
   await isEmpty(second)
   expect(said(receiver)).toEqual(['a locked', 'a locked'])
   expect(new Set(receiver.messages.map(({ id }) => id)).size).toBe(1)
@@ -182,7 +160,7 @@ test('three servers say each of 60 events once', async () => {
     }),
   )
   await vi.waitFor(async () => {
-    for (const { hooks } of servers) hooks.lockHook.wake(group)
+    for (const { hooks } of servers) hooks.lockHook.wake(group, undefined)
     expect(await outboxOf(first)).toMatchObject({ entries: [], last: 60, dropped: 0 })
   }, waiting)
   expect(new Set(said(receiver)).size).toBe(60)
@@ -199,7 +177,7 @@ test('what is given up after a day is counted and said, and the next event of th
   expect(await server.machine('a').lock()).toBe('done')
   for (let i = 0; (await outboxOf(server))?.dropped !== 1 && i < 40; i++) {
     const before = receiver.paths.length
-    server.hooks.lockHook.wake(group)
+    server.hooks.lockHook.wake(group, undefined)
     await vi.waitFor(() => expect(receiver.paths.length).toBeGreaterThan(before), waiting)
     await vi.waitFor(async () => expect((await outboxOf(server))?.claim).toBeUndefined(), waiting)
     time.now += 61 * minute
@@ -230,7 +208,7 @@ test('a redirect is not followed', async () => {
   await createGroup({ ...store.publisher, documents: store.bucket }, group, 1, 'operator')
   const log: object[] = []
   const text = JSON.stringify([{ url: `${receiver.url}/hook`, groups: [group] }])
-  const hooks = await lockHooksFeature.open({ lockHooks: { text }, lockHooksKey: key }, {
+  const hooks = await lockHooksFeature(async () => ({ openHooks })).open({ lockHooks: { text }, lockHooksKey: key }, {
     reader: { ...store.publisher, log: (entry: object) => void log.push(entry) },
     random: Math.random,
     transport,
@@ -239,7 +217,7 @@ test('a redirect is not followed', async () => {
   const claimFor = (name: string) => hooks?.lockHook?.claim(name)
   receiver.take(307)
   await lockMachine({ ...store.publisher, documents: store.bucket, claimFor }, group, { id: 'a', via: 'operator' })
-  hooks?.lockHook?.wake(group)
+  hooks?.lockHook?.wake(group, undefined)
   await vi.waitFor(() => expect(JSON.stringify(log)).toContain('redirects (307), which is not followed'), waiting)
   expect([claimFor(group)?.length, claimFor('others')]).toEqual([32, undefined])
 })

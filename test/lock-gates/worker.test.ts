@@ -1,25 +1,30 @@
-/** Gates of reboot locks on Workers, inside the real workerd: groups of the bucket, and groups that an object keeps. */
+/** Gates and hooks of reboot locks on Workers, inside the real workerd: groups of the bucket, and groups that an object keeps. */
 import { resolve } from 'node:path'
 import type { R2Bucket } from '@cloudflare/workers-types'
-import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest'
 import { createTestHarness } from 'wrangler'
 import { systemClock } from '../../src/kernel/clock.ts'
 import { systemRandom } from '../../src/kernel/random.ts'
+import { objectDocuments } from '../../src/lock-objects/calls.ts'
+import type { Objects } from '../../src/lock-objects/forward.ts'
 import { moveGroup } from '../../src/locks/driver.ts'
 import { createGroup } from '../../src/locks/edits.ts'
-import type { Locking } from '../../src/locks/store.ts'
+import { type Locking, readLock } from '../../src/locks/store.ts'
 import { r2Documents } from '../../src/store/r2/r2.ts'
 import { makeWorker } from '../bench/workerd.ts'
 import { locksmith, zincati } from '../locks/clients.ts'
 import { fillBucket } from '../runtimes/bucket.ts'
 import { makeSceneStore, publicUrl } from '../scenes/fixture.ts'
 import { type Answer, type Asked, openAsked, silence, status } from './asked.ts'
+import { key, openReceiver, type Received, said } from './receiver.ts'
 
 const root = resolve(import.meta.dirname, '../..')
 const { publisher, pin } = await makeSceneStore()
 let asked: Asked
 let server: ReturnType<typeof createTestHarness>
 let locking: Locking
+let everywhere: Locking
+let receiver: Received
 
 const doesNot = 'does not answer'
 const vector = (...result: readonly object[]): Answer =>
@@ -34,7 +39,9 @@ const gates: Readonly<Record<string, readonly [answer: Answer, reason?: string]>
   quiet: [vector()],
   alarmed: [vector({ metric: { alertname: 'NodeDown' }, value: [1, '1'] }), 'is closed: its query finds 1: NodeDown'],
 }
-const groups = Object.keys(gates).flatMap((name) => [name, `${name}.kept`])
+/** Groups with a hook. */
+const hooked = ['said', 'down', 'crowd'].flatMap((name) => [name, `${name}.kept`])
+const groups = [...Object.keys(gates).flatMap((name) => [name, `${name}.kept`]), ...hooked]
 
 const isQuery = (name: string): boolean => ['quiet', 'alarmed'].includes(name)
 const listOf = (): readonly object[] => [
@@ -47,7 +54,13 @@ const listOf = (): readonly object[] => [
   { name: 'gone', url: 'http://127.0.0.1:1/', groups: ['gone'] },
 ]
 
+interface Env {
+  readonly PLATTE_BUCKET: R2Bucket
+  readonly PLATTE_LOCK_GROUPS: Objects
+}
+
 beforeAll(async () => {
+  receiver = await openReceiver()
   asked = await openAsked((request, response, body) => {
     const [, name = ''] = /^\/gate\/(\w+)/.exec(request.url ?? '') ?? []
     const answer = gates[name]?.[0] ?? status(302, { location: '/gate/open' })
@@ -58,7 +71,11 @@ beforeAll(async () => {
     r2_buckets: [{ binding: 'PLATTE_BUCKET', bucket_name: 'platte' }],
   }
   const settings = { PLATTE_ROOT: pin, PLATTE_PUBLIC_URL: publicUrl, PLATTE_LOCKS: 'on' }
-  const vars = { ...settings, PLATTE_LOCK_GATES: JSON.stringify(listOf()) }
+  const hooks = [{ url: `${receiver.url}/hook`, groups: hooked }]
+  const vars = {
+    ...{ ...settings, PLATTE_LOCK_GATES: JSON.stringify(listOf()) },
+    ...{ PLATTE_LOCK_HOOKS: JSON.stringify(hooks), PLATTE_LOCK_HOOKS_KEY: key },
+  }
   const [full, objects] = ['worker-full', 'worker-objects'].map((name) => resolve(root, `src/runtime/${name}.ts`))
   server = createTestHarness({
     root,
@@ -74,15 +91,17 @@ beforeAll(async () => {
     ],
   })
   await server.listen()
-  const { PLATTE_BUCKET: bucket } = await server.getWorker<{ readonly PLATTE_BUCKET: R2Bucket }>('objects').getEnv()
+  const { PLATTE_BUCKET: bucket, PLATTE_LOCK_GROUPS: kept } = await server.getWorker<Env>('objects').getEnv()
   await fillBucket(bucket, publisher)
   locking = { documents: r2Documents(bucket), clock: systemClock, random: systemRandom }
-  for (const group of [...groups, 'gone']) await createGroup(locking, group, 1, 'operator')
+  everywhere = { ...locking, documents: objectDocuments(locking.documents, kept) }
+  for (const group of [...groups, 'gone']) await createGroup(locking, group, 20, 'operator')
   for (const group of groups.filter((name) => name.endsWith('.kept'))) await moveGroup(locking, group, 'durable-object')
 })
 afterAll(async () => {
   await server.close()
   asked.close()
+  receiver.close()
 })
 
 const asking = (name: string) => async (path: string, init?: RequestInit) => {
@@ -110,6 +129,51 @@ describe.each([
     // It is asked before a slot is given, and never to give one back.
     expect(await locksmith(asking(worker), group, 'a').unlock()).toBe('done')
     expect(asked.paths.length).toBe(before + 1)
+  })
+})
+
+describe.each([
+  ['a group of the bucket', 'full', ''],
+  ['a group that an object keeps', 'objects', '.kept'],
+])('the hook of %s', (_, worker, suffix) => {
+  const outboxOf = async (group: string) => (await readLock(everywhere, group))?.lock.outbox
+  const isEmpty = async (group: string) => expect(await outboxOf(group)).toMatchObject({ entries: [] })
+  const waiting = { timeout: 120_000, interval: 500 }
+
+  test('is called after a lock and after an unlock', async () => {
+    const group = `said${suffix}`
+    receiver.messages.length = 0
+    expect(await locksmith(asking(worker), group, 'a').lock()).toBe('done')
+    await vi.waitFor(() => isEmpty(group), waiting)
+    expect(await zincati(asking(worker), group, 'a').unlock()).toBe('done')
+    await vi.waitFor(() => isEmpty(group), waiting)
+    expect(said(receiver)).toEqual(['a locked', 'a unlocked'])
+    expect(receiver.messages[0]).toMatchObject({ text: `${group}: a may reboot`, data: { group, number: 1 } })
+  })
+
+  test('that was down is called by the schedule, which needs no timestamp key', async () => {
+    const group = `down${suffix}`
+    receiver.messages.length = 0
+    receiver.take(500)
+    expect(await zincati(asking(worker), group, 'a').lock()).toBe('done')
+    await vi.waitFor(async () => expect(await outboxOf(group)).toMatchObject({ entries: [{ tries: 1 }] }), waiting)
+    receiver.take()
+    expect(said(receiver)).toEqual([])
+    await vi.waitFor(async () => {
+      await server.getWorker(worker).scheduled({ cron: '* * * * *', scheduledTime: new Date() })
+      await isEmpty(group)
+    }, waiting)
+    expect(said(receiver)).toEqual(['a locked'])
+  })
+
+  test('hears each of 20 machines once that ask at the same time', async () => {
+    const group = `crowd${suffix}`
+    receiver.messages.length = 0
+    const machines = Array.from({ length: 20 }, (_, i) => zincati(asking(worker), group, `m${i}`))
+    await Promise.all(machines.map((one) => vi.waitFor(async () => expect(await one.lock()).toBe('done'), waiting)))
+    await vi.waitFor(() => isEmpty(group), waiting)
+    expect(new Set(said(receiver)).size).toBe(20)
+    expect(receiver.messages).toHaveLength(20)
   })
 })
 

@@ -125,7 +125,7 @@ const badGroup = 'group: use 1 to 64 of A-Z a-z 0-9 . _ -, a letter or digit fir
 async function get(request: KeyRequest): Promise<Response> {
   const { locks, access, group } = request
   const { locking, memory } = locks
-  const { after } = logLock(request, group, await lookAtGroup(locking, group))
+  const { after } = await logLock(request, group, await lookAtGroup(locking, group))
   if (available(after) > 0) return sendNode(request, 'get', after)
   memory.refused('full')
   if (access.may('lock', group))
@@ -144,7 +144,8 @@ async function create(request: KeyRequest, { max, holders }: Written): Promise<R
   if (!locks.creates || !access.may('lock', group)) return deniedGroup(request)
   if (holders.length > 0) return fail(c, 400, 209, ['value: a new semaphore has no holders'])
   await refuseEmptyStore(locking)
-  const { result, after } = logLock(request, group, await createGroup(locking, group, Math.min(max, 1), 'locksmith'))
+  const made = await createGroup(locking, group, Math.min(max, 1), 'locksmith')
+  const { result, after } = await logLock(request, group, made)
   return result === 'exists' ? fail(c, 412, 105, [key, after.rev]) : sendNode(request, 'create', after)
 }
 

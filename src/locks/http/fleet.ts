@@ -97,7 +97,7 @@ export const fleetLock: LockProtocol = {
       if (!(error instanceof NoGroup)) throw error
       if (locks.creates) {
         await refuseEmptyStore(locking)
-        logLock(request, group, await createGroup(locking, group, 1, 'fleet-lock'))
+        await logLock(request, group, await createGroup(locking, group, 1, 'fleet-lock'))
         return work(request, asked)
       }
       memory.refused('no-group')
@@ -122,7 +122,7 @@ interface Asked {
 }
 
 async function unlock(request: LockRequest, { group, id }: Asked): Promise<Response> {
-  logLock(request, group, await unlockMachine(request.locks.locking, group, { id, via: 'fleet-lock' }))
+  await logLock(request, group, await unlockMachine(request.locks.locking, group, { id, via: 'fleet-lock' }))
   await noteQueue(request, { id, via: 'fleet-lock', group, what: 'left' })
   return done(request.c)
 }

@@ -137,15 +137,12 @@ export async function throughGates<Done extends LockOutcome<unknown>>(
 }
 
 /** Logs changes and vetoes, and wakes what delivers them. */
-export function logLock<Done extends LockOutcome<unknown>>(
-  { serving, c }: LockRequest,
-  group: string,
-  done: Done,
-): Done {
+export async function logLock<T extends LockOutcome<unknown>>({ serving, c }: LockRequest, group: string, done: T) {
   const log = requestLog(serving.reader.log, c.req.raw)
   for (const { what, ...event } of done.events)
     log({ level: what === 'expire' ? 'warn' : 'info', event: 'lock', what, group, ...event })
-  if (done.events.length > 0) for (const { lockHook } of serving.extensions ?? []) lockHook?.wake(group)
+  if (done.events.length > 0)
+    for (const { lockHook } of serving.extensions ?? []) await lockHook?.wake(group, serving.background(c))
   const veto = vetoIn(done.result)
   if (veto) log({ level: 'info', event: 'lock', what: 'refused', group, ...veto })
   return done

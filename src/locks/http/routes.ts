@@ -160,7 +160,7 @@ const rollbackEveryMs = 60_000
 /** Machines' update checks may free their slot, or close their group for a while. Noted in the background where the runtime has one. Never throws: checks are answered the same. */
 const noteMachines =
   (locks: Locks): OnCheck =>
-  async ({ reader }, { cache, background }, { apps, ids }) => {
+  async ({ reader, extensions = [] }, { cache, background }, { apps, ids }) => {
     if (locks.channels.size === 0) return
     const log = logWith(reader.log, ids)
     const notes = apps.flatMap((app) => {
@@ -172,7 +172,9 @@ const noteMachines =
     const work = notes.slice(0, maxNotes).map(async ({ what, group, id }) => {
       const about = { group, id: id.slice(0, 64) }
       try {
-        if (await note(locks.locking, { what, group, id })) log({ level: 'info', event: 'lock', what, ...about })
+        if (!(await note(locks.locking, { what, group, id }))) return
+        log({ level: 'info', event: 'lock', what, ...about })
+        for (const { lockHook } of extensions) await lockHook?.wake(group, background)
       } catch (error) {
         log({ level: 'warn', event: 'lock', ...describeError(error), ...about })
       }
