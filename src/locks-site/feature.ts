@@ -1,4 +1,4 @@
-/** The page `/locks`, where locks are on and there are tokens. Workers and Lambda do not carry it. */
+/** The page `/locks`, where locks are on and there are tokens. */
 import type { Extension, FeatureContext } from '../checks/serving.ts'
 import { refuse } from '../http/problem.ts'
 import type { SettingValues } from '../kernel/setting.ts'

@@ -55,7 +55,7 @@ export const given = (text: string): string => visible(text)
 export function howManyFit(items: readonly Html[], bytes: number): number {
   let left = bytes
   const tooMany = items.findIndex((one) => {
-    left -= Buffer.byteLength(one.toString())
+    left -= new TextEncoder().encode(one.toString()).length
     return left < 0
   })
   return tooMany < 0 ? items.length : tooMany

@@ -5,6 +5,7 @@ import { coreUpdateFeature } from '../coreupdate/feature.ts'
 import { lockGatesFeature } from '../lock-gates/feature.ts'
 import { lockQueueFeature } from '../lock-queue/feature.ts'
 import { lockFeature } from '../locks/feature.ts'
+import { locksSiteFeature } from '../locks-site/feature.ts'
 import { mirrorFeature } from '../mirroring/feature.ts'
 import { publishFeature } from '../publish-api/feature.ts'
 import { siteFeature } from '../site/feature.ts'
@@ -20,6 +21,7 @@ export const features: Features = [
   lockFeature,
   lockQueueFeature,
   lockGatesFeature,
+  locksSiteFeature,
   mirrorFeature,
   publishFeature,
 ]

@@ -15,7 +15,6 @@ import { guardFeature } from '../guard/feature.ts'
 import { messageOf, PlatteError } from '../kernel/errors.ts'
 import { describeError, type LogEntry } from '../kernel/log.ts'
 import { lockHooksFeature } from '../lock-gates/hooks-feature.ts'
-import { locksSiteFeature } from '../locks-site/feature.ts'
 import { metricsFeature } from '../metrics/feature.ts'
 import { openapiFeature } from '../openapi/feature.ts'
 import { upstreamsFeature } from '../upstreams/feature.ts'
@@ -40,7 +39,6 @@ export const serverFeatures: Features = [
   metricsFeature,
   readinessFeature,
   fleetSiteFeature,
-  locksSiteFeature,
   guardFeature,
   applyFeature,
   fallBackFeature,

@@ -1,14 +1,14 @@
-/** What stands around reboot locks on Lambda: gates before a slot is given, and hooks after. */
+/** What stands around reboot locks on Lambda: gates before a slot is given, hooks after, and the page. */
 import { afterAll, describe, expect, test, vi } from 'vitest'
 import { systemClock } from '../../src/kernel/clock.ts'
 import { systemRandom } from '../../src/kernel/random.ts'
-import { createGroup } from '../../src/locks/edits.ts'
+import { createGroup, lockMachine } from '../../src/locks/edits.ts'
 import { readLock } from '../../src/locks/store.ts'
 import { openAsked, silence, status } from '../lock-gates/asked.ts'
 import { key, openReceiver, said } from '../lock-gates/receiver.ts'
 import { type Ask, locksmith, zincati } from '../locks/clients.ts'
 import { useCredentials } from '../s3/open.ts'
-import { sendThrough } from './doors.ts'
+import { doors, sendThrough } from './doors.ts'
 import { type Invoke, useFunction } from './function.ts'
 import { startBucketStore } from './store.ts'
 import { givenBy, resourcesOf } from './template.ts'
@@ -121,6 +121,31 @@ describe('hooks', () => {
     expect(await outboxOf(group)).toMatchObject({ entries: [{ n: 1 }] })
     expect((await outboxOf(group))?.entries[0]?.tries).toBeUndefined()
   })
+})
+
+test('the page /locks signs a browser in, and frees the slot that it showed, by its own form alone', async () => {
+  const group = await newGroup('shown')
+  const token = 'a-token-of-an-operator'
+  const invoke = await start({ ...withLocks, PLATTE_LOCK_TOKENS: `admin:alice=${token}` })
+  const page = async (path: string, headers: Record<string, string>, form?: Record<string, string>) => {
+    const body = form && new TextEncoder().encode(new URLSearchParams(form).toString())
+    const type = { 'Content-Type': 'application/x-www-form-urlencoded' }
+    const given = { accept: 'text/html', ...headers, ...(form && type) }
+    const event = doors['function URL']({ method: form ? 'POST' : 'GET', path, headers: given, body })
+    return (await invoke(event)) as { readonly statusCode: number; readonly body: string; readonly cookies?: string[] }
+  }
+  const own = { 'sec-fetch-site': 'same-origin' }
+  await lockMachine(locking, group, { id: 'a', via: 'fleet-lock' })
+  const slot = { group, id: 'a', since: (await readLock(locking, group))?.lock.holders?.[0]?.since ?? '' }
+  expect((await page('/locks', {})).statusCode).toBe(401)
+  const login = await page('/locks/login', own, { token, to: '/locks' })
+  const cookie = login.cookies?.[0]?.split(';')[0] ?? ''
+  expect([login.statusCode, cookie]).toEqual([303, expect.stringMatching(/^platte-locks=/)])
+  expect((await page('/locks', { cookie })).body).toContain(`>${group}</a>`)
+  expect((await page('/locks/unlock', { cookie, 'sec-fetch-site': 'cross-site' }, slot)).statusCode).toBe(403)
+  expect(await holders(group)).toEqual(['a'])
+  expect((await page('/locks/unlock', { cookie, ...own }, slot)).statusCode).toBe(303)
+  expect(await holders(group)).toEqual([])
 })
 
 test('the template passes the lists on, and has a schedule for hooks alone', () => {

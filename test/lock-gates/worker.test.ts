@@ -1,4 +1,4 @@
-/** Gates and hooks of reboot locks on Workers, inside the real workerd: groups of the bucket, and groups that an object keeps. */
+/** Gates and hooks of reboot locks on Workers, and the page `/locks`, inside the real workerd: groups of the bucket, and groups that an object keeps. */
 import { resolve } from 'node:path'
 import type { R2Bucket } from '@cloudflare/workers-types'
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest'
@@ -26,6 +26,9 @@ let locking: Locking
 let everywhere: Locking
 let receiver: Received
 
+const [machineToken, adminToken] = ['a-token-of-machines', 'a-token-of-an-operator']
+const tokens = `lock:${machineToken},admin:alice=${adminToken}`
+
 const doesNot = 'does not answer'
 const vector = (...result: readonly object[]): Answer =>
   status(200, {}, JSON.stringify({ status: 'success', data: { resultType: 'vector', result } }))
@@ -40,7 +43,7 @@ const gates: Readonly<Record<string, readonly [answer: Answer, reason?: string]>
   alarmed: [vector({ metric: { alertname: 'NodeDown' }, value: [1, '1'] }), 'is closed: its query finds 1: NodeDown'],
 }
 /** Groups with a hook. */
-const hooked = ['said', 'down', 'crowd'].flatMap((name) => [name, `${name}.kept`])
+const hooked = ['said', 'down', 'crowd', 'freed'].flatMap((name) => [name, `${name}.kept`])
 const groups = [...Object.keys(gates).flatMap((name) => [name, `${name}.kept`]), ...hooked]
 
 const isQuery = (name: string): boolean => ['quiet', 'alarmed'].includes(name)
@@ -70,7 +73,7 @@ beforeAll(async () => {
     ...{ compatibility_date: '2026-10-01', send_metrics: false },
     r2_buckets: [{ binding: 'PLATTE_BUCKET', bucket_name: 'platte' }],
   }
-  const settings = { PLATTE_ROOT: pin, PLATTE_PUBLIC_URL: publicUrl, PLATTE_LOCKS: 'on' }
+  const settings = { PLATTE_ROOT: pin, PLATTE_PUBLIC_URL: publicUrl, PLATTE_LOCKS: 'on', PLATTE_LOCK_TOKENS: tokens }
   const hooks = [{ url: `${receiver.url}/hook`, groups: hooked }]
   const vars = {
     ...{ ...settings, PLATTE_LOCK_GATES: JSON.stringify(listOf()) },
@@ -105,7 +108,7 @@ afterAll(async () => {
 })
 
 const asking = (name: string) => async (path: string, init?: RequestInit) => {
-  const answer = await server.getWorker(name).fetch(`${publicUrl}${path}`, init as never)
+  const answer = await server.getWorker(name).fetch(`${publicUrl}/lock/${machineToken}${path}`, init as never)
   return new Response(await answer.arrayBuffer(), { status: answer.status })
 }
 
@@ -174,6 +177,44 @@ describe.each([
     await vi.waitFor(() => isEmpty(group), waiting)
     expect(new Set(said(receiver)).size).toBe(20)
     expect(receiver.messages).toHaveLength(20)
+  })
+})
+
+describe.each([
+  ['a group of the bucket', 'full', ''],
+  ['a group that an object keeps', 'objects', '.kept'],
+])('the page /locks and %s', (_, worker, suffix) => {
+  const group = `freed${suffix}`
+  const page = (path: string, headers: Record<string, string>, form?: Record<string, string>) =>
+    server.getWorker(worker).fetch(`${publicUrl}${path}`, {
+      ...{ redirect: 'manual', headers: { accept: 'text/html', ...headers } },
+      ...(form && { method: 'POST', body: new URLSearchParams(form) }),
+    } as never)
+  const own = { 'sec-fetch-site': 'same-origin' }
+  const holder = async () => (await readLock(everywhere, group))?.lock.holders?.[0]
+
+  test('shows it to who signed in, and frees the slot that it showed, by its own form alone', async () => {
+    receiver.messages.length = 0
+    expect(await zincati(asking(worker), group, 'a').lock()).toBe('done')
+    const { id = '', since = '' } = (await holder()) ?? {}
+    const slot = { group, id, since }
+    expect((await page('/locks', {})).status).toBe(401)
+    expect((await page('/locks/unlock', own, slot)).status).toBe(401)
+    const login = await page('/locks/login', own, { token: adminToken, to: '/locks' })
+    expect([login.status, login.headers.get('location')]).toEqual([303, '/locks'])
+    const cookie = login.headers.get('set-cookie')?.split(';')[0] ?? ''
+    expect(await (await page('/locks', { cookie })).text()).toContain(`>${group}</a>`)
+    expect(await (await page(`/locks/group?group=${group}`, { cookie })).text()).toContain('<code>a</code>')
+    for (const site of ['cross-site', 'same-site', 'none'])
+      expect((await page('/locks/unlock', { cookie, 'sec-fetch-site': site }, slot)).status).toBe(403)
+    expect((await page('/locks/unlock', { cookie, ...own }, { ...slot, since: 'x' })).status).toBe(409)
+    const machine = { authorization: `Bearer ${machineToken}`, ...own }
+    expect((await page('/locks/unlock', machine, slot)).status).toBe(403)
+    expect(await holder()).toMatchObject({ id: 'a' })
+    expect((await page('/locks/unlock', { cookie, ...own }, slot)).status).toBe(303)
+    const lock = (await readLock(everywhere, group))?.lock
+    expect([lock?.holders, lock?.history.at(-1)]).toMatchObject([[], { what: 'unlock', via: 'operator', by: 'alice' }])
+    await vi.waitFor(() => expect(said(receiver)).toEqual(['a locked', 'a freed']), { timeout: 120_000 })
   })
 })
 
