@@ -37,16 +37,8 @@ export async function send(
     'webhook-timestamp': seconds,
     'webhook-signature': `v1,${signature}`,
   }
-  const request = {
-    method: 'POST',
-    body,
-    url,
-    headers,
-    transport,
-    key: name,
-    idleMs: limitMs,
-    totalMs: limitMs,
-  } as const
+  const limits = { idleMs: limitMs, totalMs: limitMs }
+  const request = { method: 'POST', body, url, headers, transport, key: name, ...limits } as const
   const answer = await fetchBounded(request)
   await answer.drop()
   if (answer.status < 200 || answer.status > 299)
