@@ -51,6 +51,13 @@ const headSize = async (ref = stable) =>
   (await loadHead(store.publisher, await loadForWriting(store.publisher), ref))?.size ?? 0
 const order_ = (action: EditAction, said: object) => execute(store.publisher, action, { ...stable, ...said })
 
+/** @returns the largest number from `least` on that fits, below `least` and twice a power of two, `step`. */
+function most(least: number, step: number, fits: (count: number) => boolean): number {
+  let count = least
+  for (let more = step; more >= 1; more /= 2) if (fits(count + more)) count += more
+  return count
+}
+
 /** Realistic releases, then CVEs of the oldest, until not one more fits. */
 async function fill(): Promise<void> {
   for (const board of ['arm64-usr', 'amd64-usr']) await publishOne(store, '1', { board })
@@ -63,10 +70,12 @@ async function fill(): Promise<void> {
       const { length } = bytesOf(filled({ ...current, previous: 'a'.repeat(64) }, count, more))
       return sealedSize('platte-channel+jws', length, 1) <= 983_040
     }
-    let [count, more] = [50, 0]
-    while (fits(count + 1, 0)) count++
-    while (fits(count, more + 1)) more++
-    return filled(current, count, more)
+    const count = most(50, 64, (one) => fits(one, 0))
+    return filled(
+      current,
+      count,
+      most(0, 1024, (one) => fits(count, one)),
+    )
   })
 }
 
@@ -207,15 +216,14 @@ describe('a full catalog', () => {
     crowded = await newStore()
     await publishOne(crowded, '1')
     await forgeCatalog(crowded, (catalog) => {
+      const type = 'platte-catalog+jws'
       const room = maxCatalogBytesOf(1) - 4096 - 65_536 - 100
       const issuedAt = new Date(Date.parse(catalog.issuedAt) + 1).toISOString()
       const withMany = (count: number) => {
         const channels = Object.fromEntries(Array.from({ length: count }, (_, i) => [`c${i}`, entry]))
         return { ...catalog, issuedAt, apps: { ...catalog.apps, other: { channels } } }
       }
-      let count = 6000
-      while (sealedSize('platte-catalog+jws', bytesOf(withMany(count + 1)).length, 1) < room) count++
-      return withMany(count)
+      return withMany(most(4096, 4096, (count) => sealedSize(type, bytesOf(withMany(count)).length, 1) < room))
     })
   })
   const tooMany =

@@ -5,6 +5,7 @@ import { refresh } from '../../src/catalog/edit-catalog.ts'
 import { publish } from '../../src/channels/publish.ts'
 import { checkKey } from '../../src/documents/paths.ts'
 import { refreshSlice } from '../../src/runtime/refresh-slice.ts'
+import { copyOf } from '../apply/scene.ts'
 import { app, day, minute, newStore, orderOf, storedCatalog, watched } from '../world.ts'
 
 const names = Array.from({ length: 24 }, (_, n) => `c${String(n).padStart(2, '0')}`)
@@ -19,9 +20,12 @@ const commit = async (store: Awaited<ReturnType<typeof storeOf>>, channels: read
   for (const channel of channels) await publish({ ...store.publisher, timestamp: [] }, { ...orderOf(version), channel })
 }
 
+const full = await storeOf(names)
+const ahead = await copyOf(full)
+await commit(ahead, names, '2')
+
 test.each([1, 2, 3, 5, 12, 60])('runs that advance by %i turns visit every channel', async (step) => {
-  const store = await storeOf(names)
-  await commit(store, names, '2')
+  const store = await copyOf(ahead)
   let looks = 0
   for (let turn = 1_000_003; looks < 24; turn += step, looks++) {
     const { rolled } = await refresh(store.publisher, { slice: { turn, most: 4, opens: 4 } })
@@ -56,7 +60,7 @@ test('a run opens at most its limit of each kind, and later runs open the rest',
 })
 
 test('a run reads one key per channel, and no manifest that the catalog names', async () => {
-  const store = await storeOf(names)
+  const store = await copyOf(full)
   const { documents, reads } = watched(store.publisher.documents)
   const cache = newCatalogCache()
   await reload(cache, { ...store.publisher, documents })
