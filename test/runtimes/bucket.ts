@@ -9,11 +9,11 @@ export async function fillBucket(
   bucket: R2Bucket,
   { documents, packages }: Pick<Publisher, 'documents' | 'packages'>,
 ): Promise<void> {
+  const onlyIf = { etagDoesNotMatch: '*' }
   for await (const key of documents.list?.('') ?? []) {
     const { bytes } = (await documents.get(key, cap)) ?? {}
-    if (bytes && (await bucket.head(key)) === null) await bucket.put(key, bytes)
+    if (bytes) await bucket.put(key, bytes, { onlyIf })
   }
   for await (const key of packages.list?.('') ?? [])
-    if ((await bucket.head(key)) === null)
-      await bucket.put(key, await new Response((await packages.open(key))?.body).arrayBuffer())
+    await bucket.put(key, await new Response((await packages.open(key))?.body).arrayBuffer(), { onlyIf })
 }

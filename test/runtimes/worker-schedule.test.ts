@@ -7,7 +7,8 @@ import { publish } from '../../src/channels/publish.ts'
 import type { Catalog } from '../../src/documents/catalog.ts'
 import { catalogKey } from '../../src/documents/paths.ts'
 import { systemClock } from '../../src/kernel/clock.ts'
-import { memoryDocuments } from '../memory.ts'
+import { nodeHasher } from '../../src/runtime/hasher-node.ts'
+import { memoryDocuments, memoryPackages } from '../memory.ts'
 import { makeSceneStore, publicUrl, type SceneStore } from '../scenes/fixture.ts'
 import { app, day, orderOf } from '../world.ts'
 import { fillBucket } from './bucket.ts'
@@ -144,7 +145,7 @@ test('many apps with many channels ahead: each run makes at most 50 requests and
   for (let n = 2; n < 20; n++)
     for (const one of apps.slice(0, 8)) await publish(crowd.publisher, orderOf(`${n}`, { app: one }))
   for (const one of apps) await crowd.publisher.documents.create(`apps/${one}/junk/0000000002.jws`, new Uint8Array([1]))
-  await fillBucket(target, crowd.publisher)
+  await fillBucket(target, { ...crowd.publisher, packages: memoryPackages(nodeHasher) })
   const forward = async (): Promise<number> =>
     Object.values((await catalog(target)).apps)
       .flatMap(({ channels }) => [(channels.stable?.seq ?? 0) - 1, channels.new?.seq ?? 0])
