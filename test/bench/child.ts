@@ -1,5 +1,5 @@
 /** Child processes that send what they found as messages. */
-import { type ForkOptions, fork } from 'node:child_process'
+import { fork } from 'node:child_process'
 import { once } from 'node:events'
 import type { Readable } from 'node:stream'
 import { denoBinary } from '../runtimes/start-deno.ts'
@@ -15,14 +15,16 @@ export interface Child {
 
 export type Runtime = 'Node' | 'Deno'
 
-const runtimes: Readonly<Record<Runtime, ForkOptions>> = {
-  Node: {},
+const runtimes: Readonly<Record<Runtime, { readonly execPath: string; readonly execArgv: readonly string[] }>> = {
+  Node: { execPath: process.execPath, execArgv: [] },
   Deno: { execPath: denoBinary, execArgv: ['run', '--allow-all', '--no-prompt', '--cached-only', '--no-lock'] },
 }
 
 interface ChildOptions {
   readonly stdout?: 'ignore' | 'pipe' | number
   readonly runtime?: Runtime
+  /** Of the runtime, besides its own. */
+  readonly flags?: readonly string[]
   /** Besides what this process has. */
   readonly env?: NodeJS.ProcessEnv
 }
@@ -31,10 +33,11 @@ interface ChildOptions {
 export function startChild(
   file: string,
   args: readonly string[],
-  { stdout = 'ignore', runtime = 'Node', env }: ChildOptions = {},
+  { stdout = 'ignore', runtime = 'Node', flags = [], env }: ChildOptions = {},
 ): Child {
   const child = fork(new URL(file, import.meta.url), args, {
-    ...runtimes[runtime],
+    execPath: runtimes[runtime].execPath,
+    execArgv: [...runtimes[runtime].execArgv, ...flags],
     env: { ...process.env, ...env },
     stdio: ['ignore', stdout, 'inherit', 'ipc'],
   })

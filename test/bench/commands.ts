@@ -4,7 +4,7 @@ import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
-import { bundleCli } from './bundle.ts'
+import { builtCli } from './made-once.ts'
 import { atMost, type Row } from './row.ts'
 import { estimate, median } from './stats.ts'
 
@@ -22,7 +22,7 @@ function commandRow(label: string, words: readonly string[], mostTimes: number):
     run: async ({ pairs }) => {
       const dir = await mkdtemp(join(tmpdir(), 'platte-bench-'))
       try {
-        const cli = bundleCli(join(dir, 'cli'))
+        const cli = await builtCli()
         const store = { ...process.env, PLATTE_STORE: `file:${join(dir, 'store')}` }
         const made = await node(process.execPath, [cli, 'init', '--keys', join(dir, 'keys'), '--json'], { env: store })
         const env = { ...store, PLATTE_ROOT: JSON.parse(made.stdout).pin }

@@ -31,7 +31,7 @@ stayAwake(() => !isOver)
 const flip = (to: Slice['kind']): void => {
   kind = to
 }
-const found = await measureFlips({ flip, answers: () => count, cpuMicros }, Number(seconds))
+const found = await measureFlips({ flip, answers: () => count, spent: cpuMicros }, Number(seconds))
 isOver = true
 report(found)
 

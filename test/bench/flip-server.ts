@@ -1,19 +1,19 @@
 /** One server that flips between two handlers, and counts what each of them answers. Runs on Node and on Deno, started by checks.ts. */
 import type { Server } from 'node:http'
-import { cpuUsage, stdout } from 'node:process'
 import { openChecks } from '../../src/checks/answer.ts'
-import { jsonLog } from '../../src/kernel/json-log.ts'
 import { bareApp, type Handler } from './bare.ts'
 import { report } from './child.ts'
+import { cpu, openHeapMeter } from './meters.ts'
 import { answersOf, storeOf } from './ramping.ts'
 import { answerRaw } from './raw-node.ts'
-import { measureFlips } from './slices.ts'
+import { openRuntime } from './serving-runtime.ts'
+import { measureAnswers, measureFlips } from './slices.ts'
 import type { Slice } from './stats.ts'
 import { answeringFrom, type FlipVariant, handlerOf, serving } from './world.ts'
 
-const [name = 'control', seconds = '10', against = 'Hono'] = process.argv.slice(2)
+const [name = 'control', seconds = '10', against = 'Hono', measured = 'cpu'] = process.argv.slice(2)
 const variant = name as FlipVariant
-const { listen, log } = await ('Deno' in globalThis ? onDeno() : onNode())
+const { listen, log } = await openRuntime()
 const publisher = { ...(await storeOf(variant)), log }
 const full = handlerOf(publisher)
 const answers = await answersOf(full, variant)
@@ -40,22 +40,14 @@ const isRaw = (): boolean => {
 }
 if (against === 'node:http' && 'server' in running) answerRaw(running.server as Server, answers, isRaw)
 report({ port: Number(new URL(running.url).port) })
+const { start, spent } = measured === 'heap' ? await openHeapMeter() : cpu
 const flip = (to: Slice['kind']): void => {
   kind = to
+  start()
 }
-report(await measureFlips({ flip, answers: () => count, cpuMicros }, Number(seconds)))
-
-async function onNode() {
-  const { jsonLogTo, listen } = await import('../../src/runtime/node.ts')
-  return { listen, log: jsonLogTo(stdout) }
-}
-
-async function onDeno() {
-  const { listen, writeAll } = await import('../../src/runtime/deno.ts')
-  return { listen, log: jsonLog(writeAll) }
-}
-
-function cpuMicros(): number {
-  const { user, system } = cpuUsage()
-  return user + system
-}
+const flipping = { flip, answers: () => count, spent }
+report(
+  await (measured === 'heap'
+    ? measureAnswers(flipping, 12 * Number(seconds))
+    : measureFlips(flipping, Number(seconds))),
+)

@@ -30,7 +30,7 @@ export const growthRows: readonly Row[] = [
   growthRow('5,000 channels', '1 channel', () => {
     const names = numbers(count.channels).map((i) => `channel-${i}`)
     const channels = new Map(names.map((name) => [name, [release('4593.2.0'), release(runningVersion)]]))
-    return { channels, channelOf: (machine) => names[machine % count.channels] ?? '' }
+    return { channels, channelOf: (machine) => names[machine % count.channels] ?? '', least: 0.97 }
   }),
   growthRow('200 releases', '1 release', () => {
     const releases: Release[] = numbers(count.releases - 1).map((i) => release(`4593.2.${i}`))
@@ -83,6 +83,8 @@ interface Deployment {
   /** The channel of the nth machine. */
   readonly channelOf: (machine: number) => string
   readonly format?: number
+  /** The ratio that is wanted. */
+  readonly least?: number
 }
 
 function smallest(): Deployment {
@@ -95,11 +97,11 @@ function growthRow(name: string, against: string, makeLarge: () => Deployment, m
     isLong: name === '5,000 channels',
     run: async ({ seconds }) => {
       const small = await checksOf(makeSmall())
-      const large = await checksOf(makeLarge())
+      const deployment = makeLarge()
+      const large = await checksOf(deployment)
       const { value, low, high, micros } = await compare(large, small, Math.max(2, seconds / 2))
-      return [
-        { name, value: micros, unit: 'µs/check', ratio: value, low, high, against, goal: atLeast(value, leastRatio) },
-      ]
+      const goal = atLeast(value, deployment.least ?? leastRatio)
+      return [{ name, value: micros, unit: 'µs/check', ratio: value, low, high, against, goal }]
     },
   }
 }

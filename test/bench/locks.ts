@@ -16,22 +16,26 @@ import { atMost, type Result, type Row } from './row.ts'
 import { inVirtualTime } from './virtual-time.ts'
 
 const group = 'workers'
-const [machines, slots] = [1000, 10]
+/** A slot for each second of a load loop, since the time to measure grows with the machines. */
+const [machinesOfSlot, mostSlots] = [100, 10]
 const [latencyMs, conflicts] = [60, 0.2]
 /** From the lock until the machine is up again, and gives it back. */
 const rebootMs = 180_000
 const afterBootMs = 5_000
 const [firstPollMs, lastPollMs] = [10_000, 300_000]
-const idealMs = (machines / slots) * (rebootMs + afterBootMs)
+const idealMs = machinesOfSlot * (rebootMs + afterBootMs)
 
 export const locksRow: Row = {
   name: 'locks',
   isLong: true,
-  run: async () => [
-    ...(await operations()),
-    ...(await drain('asked in 10 s', 10_000)),
-    ...(await drain('asked in 45 min', 45 * 60_000)),
-  ],
+  run: async ({ seconds }) => {
+    const slots = Math.min(mostSlots, Math.ceil(seconds))
+    return [
+      ...(await operations()),
+      ...(await drain('asked in 10 s', slots, 10_000)),
+      ...(await drain('asked in 45 min', slots, 45 * 60_000)),
+    ]
+  },
 }
 
 /** Counts, and may be slow and lose races. */
@@ -113,7 +117,8 @@ async function operations(): Promise<readonly Result[]> {
 const sleep = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms))
 
 /** @param spreadMs over how long the machines come to need a reboot. */
-async function drain(name: string, spreadMs: number): Promise<readonly Result[]> {
+async function drain(name: string, slots: number, spreadMs: number): Promise<readonly Result[]> {
+  const machines = slots * machinesOfSlot
   const random = seeded(7)
   const { over, endedMs, count } = await inVirtualTime(async (now) => {
     const rough = { wait: () => sleep(latencyMs), lose: () => random() < conflicts }
@@ -142,7 +147,7 @@ async function drain(name: string, spreadMs: number): Promise<readonly Result[]>
     await Promise.all(Array.from({ length: machines }, (_, i) => reboot(`m${i}`, random() * spreadMs)))
     return { over, endedMs: now() - start, count }
   })
-  const prefix = `locks: fleet ${name}`
+  const prefix = `locks: ${machines} machines ${name}`
   return [
     { name: `${prefix}: over max`, value: over, unit: 'machines', goal: atMost(over, 0) },
     {

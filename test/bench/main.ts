@@ -6,6 +6,7 @@
  */
 import { arch, cpus, loadavg, release, totalmem, type } from 'node:os'
 import { parseArgs } from 'node:util'
+import { removeMade } from './made-once.ts'
 import type { Result } from './row.ts'
 import { rows } from './rows.ts'
 
@@ -18,7 +19,7 @@ const { values: flags } = parseArgs({
     seconds: { type: 'string' },
   },
 })
-const seconds = Number(flags.seconds ?? (flags.quick ? 2 : 6))
+const seconds = Number(flags.seconds ?? (flags.quick ? 2 : 4))
 const named = rows.filter(({ name }) => name.startsWith(flags.only ?? ''))
 if (named.length === 0 || !(seconds >= 1 && seconds <= 600)) {
   process.stderr.write(`error: --only takes one of ${rows.map(({ name }) => name).join(', ')}; --seconds 1 to 600\n`)
@@ -31,6 +32,7 @@ if (machines !== undefined && !(machines >= 1_000 && machines <= 1_500_000)) {
   process.exit(2)
 }
 
+process.once('exit', removeMade)
 const chosen = named.filter(({ isLong }) => !(isLong && flags.quick))
 const about = {
   command: ['npm run bench', ...(process.argv.length > 2 ? ['--', ...process.argv.slice(2)] : [])].join(' '),
@@ -40,11 +42,15 @@ const about = {
 if (!flags.json) process.stdout.write(headOf(about))
 
 const results: Result[] = []
-for (const row of chosen) {
-  const found = await row.run({ seconds, pairs: flags.quick ? 1 : 3, machines })
+const taken: { readonly name: string; readonly ms: number }[] = []
+for (const { name, run } of chosen) {
+  const began = performance.now()
+  const found = await run({ seconds, pairs: flags.quick ? 1 : 3, machines })
+  taken.push({ name, ms: performance.now() - began })
   results.push(...found)
   if (!flags.json) process.stdout.write(found.map(lineOf).join(''))
 }
+process.stderr.write(timesOf(taken))
 if (flags.json)
   process.stdout.write(`${JSON.stringify({ ...about, results: results.map(({ goal: _, ...result }) => result) })}\n`)
 
@@ -58,6 +64,14 @@ function machineText(): string {
 function headOf({ command, machine, leftOut }: typeof about): string {
   const missing = leftOut.length === 0 ? '' : `Left out: ${leftOut.join(', ')}.\n`
   return `${command}\n${machine}\n${missing}[low, high]: bootstrap interval of the median, 95 %.\n\n`
+}
+
+/** How long rows took, the longest first. */
+function timesOf(rows: typeof taken): string {
+  const seconds = (ms: number): string => `${(ms / 1000).toFixed(1)} s`
+  const all = rows.reduce((sum, { ms }) => sum + ms, 0)
+  const lines = rows.toSorted((a, b) => b.ms - a.ms).map(({ name, ms }) => `${seconds(ms).padStart(9)}  ${name}\n`)
+  return `\nTime of each row, ${seconds(all)} in all:\n${lines.join('')}`
 }
 
 function lineOf({ name, value, unit, ratio, low, high, against, goal }: Result): string {

@@ -1,10 +1,7 @@
 /** What a million checks take of the CPU that clouds are paid for. docs/deploy.md makes dollars of it. */
-import { mkdtemp, rm } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
-import { bundleLambda } from './bundle.ts'
-import { fromOutside, rateOf, withLog } from './checks.ts'
+import { onWorkerd, rateOf, withLog } from './checks.ts'
 import { startChild } from './child.ts'
+import { builtLambda } from './made-once.ts'
 import type { Row } from './row.ts'
 import { openLambda } from './starts.ts'
 
@@ -15,20 +12,18 @@ const row = (runtime: string, measure: (seconds: number) => Promise<number>): Ro
 
 export const millionRows: readonly Row[] = [
   row('workerd', async (seconds) => {
-    const { slices } = await withLog((log) => fromOutside('update', seconds, log))
+    const { slices } = await withLog((log) => onWorkerd('update', seconds, log))
     return 1e6 / rateOf(slices)
   }),
   row('Lambda', async (seconds) => {
-    const dir = await mkdtemp(join(tmpdir(), 'platte-bench-'))
     const { env, event, close } = await openLambda()
-    const child = startChild('lambda-process.ts', [bundleLambda(dir), event, String(seconds)], { env })
+    const child = startChild('lambda-process.ts', [await builtLambda(), event, String(seconds)], { env })
     try {
       await child.next()
       return (await child.next<{ micros: number }>()).micros
     } finally {
       await child.stop()
       await close()
-      await rm(dir, { recursive: true })
     }
   }),
 ]

@@ -7,6 +7,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { startChild } from './child.ts'
+import { madeOnce } from './made-once.ts'
 import type { Published } from './package-publish.ts'
 import type { Served, Serves } from './package-serve.ts'
 import { uploadIn } from './package-upload.ts'
@@ -44,8 +45,7 @@ export const packageRows: readonly Row[] = [
 
 /** From a server on the same machine that speaks Omaha. */
 async function measureAdopting(dir: string, pairs: number): Promise<Result[]> {
-  const file = join(dir, 'update.gz')
-  await writeFileOf(file)
+  const file = await packageFile()
   const upstream = join(dir, 'upstream')
   await publishIn(upstream, file)
   const server = startChild('package-serve.ts', [upstream])
@@ -79,8 +79,7 @@ async function measureAdopting(dir: string, pairs: number): Promise<Result[]> {
 
 /** By HTTP to a server on the same machine, in parts. */
 async function measureUploads(dir: string, pairs: number): Promise<Result[]> {
-  const file = join(dir, 'update.gz')
-  await writeFileOf(file)
+  const file = await packageFile()
   const ratios: number[] = []
   const uploaded: Published[] = []
   for (let i = 0; i < pairs; i++) {
@@ -106,15 +105,13 @@ async function measureUploads(dir: string, pairs: number): Promise<Result[]> {
 
 /** Through the real workerd, into the R2 that wrangler simulates beside it: its speed is the simulator's. */
 async function measureWorker(dir: string): Promise<Result[]> {
-  const file = join(dir, 'update.gz')
-  await writeFileOf(file)
+  const file = await packageFile()
   const peak = await uploadToWorker(dir, file)
   return [{ name: 'worker upload: most memory', value: peak, unit: 'MB', goal: atMost(peak, mostInWorker) }]
 }
 
 async function measure(dir: string, pairs: number): Promise<Result[]> {
-  const file = join(dir, 'update.gz')
-  await writeFileOf(file)
+  const file = await packageFile()
   const ratios: number[] = []
   const published: Published[] = []
   for (let i = 0; i < pairs; i++) {
@@ -144,6 +141,8 @@ async function measure(dir: string, pairs: number): Promise<Result[]> {
     },
   ]
 }
+
+const packageFile = (): Promise<string> => madeOnce('update.gz', writeFileOf)
 
 /** Pseudo-random bytes, and no two megabytes alike. */
 async function writeFileOf(path: string): Promise<void> {

@@ -1,5 +1,8 @@
-import { expect, test } from 'vitest'
+import { afterAll, expect, test } from 'vitest'
+import { removeMade } from './made-once.ts'
 import { rows } from './rows.ts'
+
+afterAll(removeMade)
 
 // The shortest runs: figures mean nothing here, but a row that no longer fits the code throws.
 test.for(rows)('$name can be measured', { timeout: 600_000 }, async ({ run }) => {

@@ -1,9 +1,11 @@
 /** Every row of the table, in its order. */
+import { allocatedRows } from './allocated.ts'
 import { checkRows } from './checks.ts'
 import { commandRows } from './commands.ts'
 import { fleetRows } from './fleet.ts'
 import { growthRows } from './growth.ts'
 import { hostileRow } from './hostile.ts'
+import { latencyRows } from './latency.ts'
 import { locksRow } from './locks.ts'
 import { millionRows } from './million.ts'
 import { mirrorRow } from './mirror.ts'
@@ -18,6 +20,8 @@ import { stepsRow } from './steps.ts'
 
 export const rows: readonly Row[] = [
   ...checkRows,
+  ...latencyRows,
+  ...allocatedRows,
   ...millionRows,
   ...startRows,
   ...commandRows,

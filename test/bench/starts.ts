@@ -17,6 +17,7 @@ import { startS3 } from '../s3/server.ts'
 import { type Answer, checkPath } from './bare.ts'
 import { bundleCli, bundleDeno, bundleLambda } from './bundle.ts'
 import { startChild } from './child.ts'
+import { builtCli, builtLambda, builtWorker } from './made-once.ts'
 import { atMost, type Row } from './row.ts'
 import { estimate, median } from './stats.ts'
 import { makeWorker } from './workerd.ts'
@@ -91,7 +92,7 @@ async function folderStore(dir: string) {
 /** Both as Platte is installed. */
 async function onNode(dir: string): Promise<Contest> {
   const { answer, env } = await folderStore(dir)
-  const [full, bare] = [bundleCli(join(dir, 'cli')), bundleCli(join(dir, 'bare'), 'bare-node.ts')]
+  const [full, bare] = [await builtCli(), bundleCli(join(dir, 'bare'), 'bare-node.ts')]
   const node = (...args: readonly string[]) => servedBy(process.execPath, args, env)
   return { full: node(full, 'serve'), bare: node(bare), answer, close: async () => {} }
 }
@@ -140,7 +141,8 @@ async function onWorkerd(): Promise<Contest> {
   const publisher = await newStore(releasesOf('update'), { documents })
   const answer = await answerFrom(publisher)
   const texts = { ...settingsOf(publisher), ANSWERS: JSON.stringify([answer]) }
-  const make = (entry?: string) => makeWorker({ entry, texts, documents, stdout: 'ignore' })
+  const make = async (entry?: string) =>
+    makeWorker({ bundle: await builtWorker(entry), texts, documents, stdout: 'ignore' })
   const [full, bare] = [await make(), await make('bare-worker.ts')]
   const served = (worker: typeof full) => async () => {
     const { port, stop } = await worker.start()
@@ -153,7 +155,7 @@ async function onWorkerd(): Promise<Contest> {
 /** Built as they are deployed, and called by a small process as Lambda's own would. */
 async function onLambda(dir: string): Promise<Contest> {
   const { env, event, answer, close } = await openLambda()
-  const [full, bare] = [bundleLambda(join(dir, 'full')), bundleLambda(join(dir, 'bare'), 'bare-lambda.ts')]
+  const [full, bare] = [await builtLambda(), bundleLambda(join(dir, 'bare'), 'bare-lambda.ts')]
   return { full: calledBy(full, event, env), bare: calledBy(bare, event, env), answer, close }
 }
 

@@ -22,9 +22,40 @@ const draws = 1000
 export function estimate(values: readonly number[]): Estimate {
   const next = generator(values.length)
   const draw = (): number => values[Math.floor(next() * values.length)] ?? Number.NaN
-  const medians = Array.from({ length: draws }, () => median(values.map(draw))).sort((a, b) => a - b)
-  const at = (share: number): number => medians[Math.floor(share * (draws - 1))] ?? Number.NaN
-  return { value: median(values), low: at(0.025), high: at(0.975) }
+  return { value: median(values), ...middle(Array.from({ length: draws }, () => median(values.map(draw)))) }
+}
+
+/** A percentile of what was measured in slices, all together. */
+export function percentile(slices: readonly (readonly number[])[], share: number): number {
+  const sorted = Float64Array.from(slices.flat()).sort()
+  return sorted[Math.floor(share * (sorted.length - 1))] ?? Number.NaN
+}
+
+/** That of A as a part of that of B, with its bootstrap interval: slices are drawn with replacement, each with its neighbour. */
+export function ratioOfPercentiles(
+  a: readonly (readonly number[])[],
+  b: readonly (readonly number[])[],
+  share: number,
+): Estimate {
+  const next = generator(a.length)
+  const ratio = (turns: readonly number[]): number => {
+    const [ofA, ofB] = [a, b].map((slices) =>
+      percentile(
+        turns.map((turn) => slices[turn] ?? []),
+        share,
+      ),
+    )
+    return (ofA ?? Number.NaN) / (ofB ?? Number.NaN)
+  }
+  const drawn = Array.from({ length: draws / 5 }, () => ratio(a.map(() => Math.floor(next() * a.length))))
+  return { ...middle(drawn), value: ratio(a.map((_, turn) => turn)) }
+}
+
+/** The middle 95 %. */
+function middle(values: readonly number[]): Pick<Estimate, 'low' | 'high'> {
+  const sorted = values.toSorted((a, b) => a - b)
+  const at = (share: number): number => sorted[Math.floor(share * (sorted.length - 1))] ?? Number.NaN
+  return { low: at(0.025), high: at(0.975) }
 }
 
 /** Numbers in [0, 1), the same ones for the same seed (mulberry32). */
@@ -41,7 +72,7 @@ export function generator(seed: number): () => number {
 /** How much was done of one kind in one slice of time. */
 export interface Slice {
   readonly kind: 'A' | 'B'
-  /** Per second of CPU time: what neighbours take from the machine does not count. */
+  /** Per second of CPU time, which neighbours take nothing of; or per million of bytes. */
   readonly rate: number
 }
 

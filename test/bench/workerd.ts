@@ -1,7 +1,7 @@
 /** The real workerd, without the simulator around it: one socket, one Worker, and a bucket that this process answers for. */
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { copyFile, mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
 import { createRequire } from 'node:module'
 import type { AddressInfo } from 'node:net'
@@ -17,8 +17,8 @@ const fromWrangler = createRequire(createRequire(import.meta.url).resolve('wrang
 const binary = join(dirname(fromWrangler.resolve('workerd/package.json')), 'bin/workerd')
 
 export interface WorkerOptions {
-  /** A file of this folder instead of Platte's own Worker. */
-  readonly entry?: string | undefined
+  /** A Worker that is built already, instead of Platte's own. */
+  readonly bundle?: string
   readonly texts: Readonly<Record<string, string>>
   /** What is bound as PLATTE_BUCKET. */
   readonly documents: Documents
@@ -38,14 +38,16 @@ export interface RunningWorker {
   stop(): Promise<void>
 }
 
-export async function makeWorker({ entry, texts, documents, stdout }: WorkerOptions): Promise<Worker> {
+export async function makeWorker({ bundle, texts, documents, stdout }: WorkerOptions): Promise<Worker> {
   const dir = await mkdtemp(join(tmpdir(), 'platte-workerd-'))
   const bucket = createServer((request, response) => {
     answerBucket(documents, request, response).catch(() => response.destroy())
   })
   bucket.listen(0, '127.0.0.1')
   await once(bucket, 'listening')
-  bundleWorker(join(dir, 'worker.mjs'), entry)
+  const script = join(dir, 'worker.mjs')
+  if (bundle === undefined) bundleWorker(script)
+  else await copyFile(bundle, script)
   const config = join(dir, 'config.capnp')
   await writeFile(config, configOf(texts, bucket.address() as AddressInfo))
   return {
