@@ -53,6 +53,7 @@ const againstNode = (['no-update', 'update', 'ramp'] as const).map((variant): Ro
   const name = `check raw Node ${variant}`
   return {
     name,
+    isLong: true,
     run: async ({ seconds }) => {
       const { slices } = await withLog((log) => fromWithin('Node', { against: 'node:http' })(variant, seconds, log))
       const { value, low, high } = ratioOfNeighbours(slices)

@@ -50,7 +50,7 @@ const feedRow: Row = {
       const known = feed(repeating, 0, 1)
       return [
         row('of machines that are new', known),
-        row('that repeat', feed(repeating, 1, 8), goals.repeats),
+        row('that repeat', feed(repeating, 1, 5), goals.repeats),
         row('that change a state', feed(changing, 1, 10), goals.changes),
       ]
     }),
@@ -80,7 +80,8 @@ const most = { catchUpSeconds: 600, fileMegabytes: 1_000, queryMs: 200 }
 
 const dayRow: Row = {
   name: 'fleet day',
-  run: ({ seconds, machines = 5_000 * Math.ceil(seconds) }) =>
+  isLong: true,
+  run: ({ seconds, machines = 2_500 * Math.ceil(seconds) }) =>
     withFolder(async (dir) => {
       const child = startChild('fleet-day.ts', [join(dir, 'fleet.db'), String(machines)])
       const day = await child.next<FleetDay>()

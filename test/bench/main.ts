@@ -19,7 +19,7 @@ const { values: flags } = parseArgs({
     seconds: { type: 'string' },
   },
 })
-const seconds = Number(flags.seconds ?? (flags.quick ? 2 : 4))
+const seconds = Number(flags.seconds ?? (flags.quick ? 1.5 : 3))
 const named = rows.filter(({ name }) => name.startsWith(flags.only ?? ''))
 if (named.length === 0 || !(seconds >= 1 && seconds <= 600)) {
   process.stderr.write(`error: --only takes one of ${rows.map(({ name }) => name).join(', ')}; --seconds 1 to 600\n`)

@@ -2,13 +2,13 @@
 
 import { newCatalogCache } from '../../src/catalog/cache.ts'
 import { commitChannel, emptyChannel } from '../../src/catalog/commit-channel.ts'
-import { editCatalog, nameHead } from '../../src/catalog/edit-catalog.ts'
-import type { ChannelRef } from '../../src/catalog/read.ts'
+import { editCatalog, entryNaming } from '../../src/catalog/edit-catalog.ts'
 import { firstRoot, initStore } from '../../src/catalog/roots.ts'
 import type { Publisher } from '../../src/channels/publish.ts'
 import type { OmahaOffer } from '../../src/checks/omaha/omaha.ts'
 import type { Serving } from '../../src/checks/serving.ts'
 import { type Answering, checkForUpdate } from '../../src/checks/update-check.ts'
+import { type CatalogChannel, withEntries } from '../../src/documents/catalog.ts'
 import type { ChannelManifest } from '../../src/documents/channel.ts'
 import { moveDetails } from '../../src/documents/details.ts'
 import type { CupKey, PublicKey } from '../../src/documents/root.ts'
@@ -19,7 +19,6 @@ import type { Release } from '../../src/release/channel.ts'
 import { createApp } from '../../src/runtime/app.ts'
 import { nodeHasher } from '../../src/runtime/hasher-node.ts'
 import { generateKey, importSigner, publicOf, type Signer } from '../../src/trust/keys.ts'
-import type { VerifiedChannel } from '../../src/trust/verify-documents.ts'
 import { formatPin, parsePin } from '../../src/trust/verify-root.ts'
 import { memoryDocuments, memoryPackages } from '../memory.ts'
 import { bodyOf } from '../protocol/samples.ts'
@@ -124,18 +123,18 @@ export async function newStore(
 }
 
 async function commitAll(publisher: Publisher, channels: Channels, format: number): Promise<void> {
-  const heads: { readonly ref: ChannelRef; readonly head: VerifiedChannel }[] = []
+  const entries: Record<string, CatalogChannel> = {}
   for (const [channel, releases] of channels) {
     const ref = { app, channel }
     const made = { ...emptyChannel, ...ref, releases }
     const { manifest, documents } = format < 2 ? { manifest: made, documents: [] } : moveDetails(made)
     for (const [key, bytes] of documents) await publisher.documents.create(key, bytes)
     const edit = (current: ChannelManifest) => ({ ...current, releases: manifest.releases })
-    heads.push({ ref, head: (await commitChannel(publisher, ref, edit)).head })
+    const { head } = await commitChannel(publisher, ref, edit)
+    const entry = entryNaming(undefined, head, publisher.clock())
+    if (entry) entries[channel] = entry
   }
-  await editCatalog(publisher, (catalog) =>
-    heads.reduce((named, { ref, head }) => nameHead(named, ref, head, publisher.clock()), catalog),
-  )
+  await editCatalog(publisher, (catalog) => withEntries(catalog, app, entries))
 }
 
 async function newKey(): Promise<{ signer: Signer; key: PublicKey }> {
