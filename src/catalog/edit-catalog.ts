@@ -90,7 +90,7 @@ export async function sealCatalog(writer: StoreWriter, root: TrustedRoot, { apps
  * Names the newest manifest of a channel in the catalog, and keeps its holds.
  * @throws PlatteError('from-the-future') for a manifest that readers refuse yet: the catalog keeps naming the one before.
  */
-export function nameHead(catalog: Catalog, ref: ChannelRef, head: VerifiedChannel, now: Instant): Catalog {
+function nameHead(catalog: Catalog, ref: ChannelRef, head: VerifiedChannel, now: Instant): Catalog {
   const entry = entryNaming(channelEntry(catalog, ref.app, ref.channel), head, now)
   return entry ? withEntry(catalog, ref, entry) : catalog
 }

@@ -16,7 +16,7 @@ import { atMost, type Result, type Row } from './row.ts'
 import { inVirtualTime } from './virtual-time.ts'
 
 const group = 'workers'
-/** A slot for two seconds of a load loop, since the time to measure grows with the machines. */
+/** Slots grow with the length of load loops, since the time to measure grows with the machines. */
 const [machinesOfSlot, mostSlots] = [100, 10]
 const [latencyMs, conflicts] = [60, 0.2]
 /** From the lock until the machine is up again, and gives it back. */
@@ -29,7 +29,7 @@ export const locksRow: Row = {
   name: 'locks',
   isLong: true,
   run: async ({ seconds }) => {
-    const slots = Math.min(mostSlots, Math.ceil(seconds / 2))
+    const slots = Math.min(mostSlots, Math.ceil(1.5 * seconds))
     return [
       ...(await operations()),
       ...(await drain('asked in 10 s', slots, 10_000)),
