@@ -25,9 +25,8 @@ interface Due {
   readonly at: number
 }
 
-const [port = 0, seconds = 4] = process.argv.slice(2).map(Number)
-/** More than are in flight below saturation. */
-const connections = 64
+/** Connections: more than are busy below saturation. */
+const [port = 0, seconds = 4, connections = 64] = process.argv.slice(2).map(Number)
 const load = 0.5
 const sliceMs = 200
 const random = generator(1)

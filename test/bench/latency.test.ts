@@ -9,6 +9,8 @@ import { percentile, ratioOfPercentiles } from './stats.ts'
 
 const sliceMs = 200
 const blockedMs = 150
+/** Fewer than requests that are due while it stops. */
+const connections = 2
 
 test('a server that stops is charged for every request that was due meanwhile', async () => {
   let last = ''
@@ -18,7 +20,8 @@ test('a server that stops is charged for every request that was due meanwhile', 
     response.end('ok')
   }).listen(0, '127.0.0.1')
   await once(server, 'listening')
-  const load = startChild('latency-load.ts', [String((server.address() as AddressInfo).port), '1'])
+  const { port } = server.address() as AddressInfo
+  const load = startChild('latency-load.ts', [port, 1, connections].map(String))
   try {
     const { full } = await load.next<Latencies>()
     // Three quarters of a slice are blocked: the request in the middle waits for a third of that at least.
