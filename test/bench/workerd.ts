@@ -17,7 +17,9 @@ const fromWrangler = createRequire(createRequire(import.meta.url).resolve('wrang
 const binary = join(dirname(fromWrangler.resolve('workerd/package.json')), 'bin/workerd')
 
 export interface WorkerOptions {
-  /** A Worker that is built already, instead of Platte's own. */
+  /** A file of this folder instead of Platte's own Worker. */
+  readonly entry?: string | undefined
+  /** A Worker that is built already. */
   readonly bundle?: string
   readonly texts: Readonly<Record<string, string>>
   /** What is bound as PLATTE_BUCKET. */
@@ -38,7 +40,7 @@ export interface RunningWorker {
   stop(): Promise<void>
 }
 
-export async function makeWorker({ bundle, texts, documents, stdout }: WorkerOptions): Promise<Worker> {
+export async function makeWorker({ entry, bundle, texts, documents, stdout }: WorkerOptions): Promise<Worker> {
   const dir = await mkdtemp(join(tmpdir(), 'platte-workerd-'))
   const bucket = createServer((request, response) => {
     answerBucket(documents, request, response).catch(() => response.destroy())
@@ -46,7 +48,7 @@ export async function makeWorker({ bundle, texts, documents, stdout }: WorkerOpt
   bucket.listen(0, '127.0.0.1')
   await once(bucket, 'listening')
   const script = join(dir, 'worker.mjs')
-  if (bundle === undefined) bundleWorker(script)
+  if (bundle === undefined) bundleWorker(script, entry)
   else await copyFile(bundle, script)
   const config = join(dir, 'config.capnp')
   await writeFile(config, configOf(texts, bucket.address() as AddressInfo))
