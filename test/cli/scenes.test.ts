@@ -1,5 +1,5 @@
 /**
- * Terminal scenes: each file of test/cli/scenes is a transcript of real processes in an empty folder.
+ * Terminal scenes: each file of test/cli/scenes is a transcript of bash in an empty folder (`play.ts`).
  *   $ command     run by bash; `platte` is the command line under test, and `payload TEXT` prints a payload that carries a
  *                 text; a printed PLATTE_ROOT=… is kept as a variable
  *   % NAME=value  a variable for the commands after it
