@@ -48,6 +48,6 @@ const flip = (to: Slice['kind']): void => {
 const flipping = { flip, answers: () => count, spent }
 report(
   await (measured === 'heap'
-    ? measureAnswers(flipping, 12 * Number(seconds))
+    ? measureAnswers(flipping, 10 * Number(seconds))
     : measureFlips(flipping, Number(seconds))),
 )

@@ -12,7 +12,7 @@ import { atLeast, atMost, type Result, type Row } from './row.ts'
 
 const channels = 12
 /** So many pages are rendered one after the other while the event loop is watched. */
-const watchedPages = 300
+const watchedPages = 150
 /** A page is not to keep a check waiting for longer, in milliseconds. */
 const mostBlockedMs = 50
 const mostBytes = 50_000
@@ -26,6 +26,7 @@ const paths: readonly (readonly [name: string, path: string])[] = [
 
 export const pagesRow: Row = {
   name: 'pages',
+  isLong: true,
   run: async ({ seconds }) => {
     const served = await twelveChannels()
     const body = await (await served.request('/')).text()
