@@ -26,8 +26,8 @@ export interface LoadedChannel extends ChannelEntry {
   readonly source: ChannelEntry | undefined
   readonly expiresMs: Instant
   readonly view: ChannelView
-  /** By folder in the store. Packages of the followed channel are served by that channel. */
-  readonly folders: ReadonlyMap<string, ServedBoard>
+  /** By folder in the store. Packages of the followed channel are served by that channel. No check needs them. */
+  readonly folders: () => ReadonlyMap<string, ServedBoard>
 }
 
 export interface AppIndex {
@@ -90,12 +90,12 @@ async function openSource(reader: StoreReader, state: CatalogState, ref: Channel
 
 function join(own: ChannelEntry, source: ChannelEntry | undefined, local: Local): LoadedChannel {
   const expiries = [own, source].flatMap((one) => (one?.manifest.expires ? [Date.parse(one.manifest.expires)] : []))
+  let folders: ReadonlyMap<string, ServedBoard> | undefined
   return {
-    ...own,
-    source,
+    ...{ ...own, source },
     expiresMs: Math.min(Number.POSITIVE_INFINITY, ...expiries),
     view: withholdMissing(restrict(viewOf(own, source), local.overlay, source?.manifest), local.missing),
-    folders: foldersOf(own.manifest),
+    folders: () => (folders ??= foldersOf(own.manifest)),
   }
 }
 

@@ -137,7 +137,7 @@ async function lookUp(answering: Answering, key: string): Promise<Package | Prob
   const loadedOf = (channel: string) => cache.channels.get(`${app}/${channel}`)
   const folder = key.slice(0, key.lastIndexOf('/') + 1)
   const boardIn = (loaded: Loaded | Problem | undefined) =>
-    loaded && 'folders' in loaded ? (loaded.folders.get(folder) ?? []) : []
+    loaded && 'folders' in loaded ? (loaded.folders().get(folder) ?? []) : []
   const packageOf = async ([served]: readonly ServedBoard[]): Promise<Package | Problem | undefined> => {
     const packages = served && (await findPackages(answering, { app, board: served.board }, served))
     return packages && 'packages' in packages ? packages.packages.find(({ name }) => folder + name === key) : packages

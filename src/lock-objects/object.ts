@@ -11,7 +11,7 @@ import { type Held, openHeld } from './held.ts'
 import { agreeWith, ownDocuments } from './own.ts'
 
 interface Deployment {
-  readonly app: { fetch(request: Request, env: unknown, context: never): Response | Promise<Response> }
+  fetch(request: Request, env: unknown, context: never): Response | Promise<Response>
 }
 
 /** @param open a deployment like the Worker's, over other documents. */
@@ -40,8 +40,7 @@ export const lockGroup = <Env>(open: OpenOver<Env>) =>
         this.#opened ??= this.#open(key)
         const { deployment, documents } = await this.#opened
         if (headers.get(callHeader) === 'get') return await sendDocument(documents, key)
-        if (headers.get(callHeader) !== 'swap')
-          return await deployment.app.fetch(request, this.#env, this.#state as never)
+        if (headers.get(callHeader) !== 'swap') return await deployment.fetch(request, this.#env, this.#state as never)
         const bytes = new Uint8Array(await request.arrayBuffer())
         return new Response(await documents.swap(key, bytes, headers.get(tokenHeader) ?? ''))
       } catch (error) {

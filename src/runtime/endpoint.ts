@@ -1,11 +1,15 @@
 /** The endpoint of a process as it starts: checks at once, Hono and all other routes with the first request that needs them. */
 import type { Serving } from '../checks/serving.ts'
+import type { MaybePromise } from '../kernel/maybe-promise.ts'
 import { checksFirst, type Fetch } from './checks-first.ts'
 
-export function openEndpoint(serving: Serving): Fetch {
+type App = Pick<typeof import('./app.ts'), 'createApp'>
+
+/** @param load its other routes. */
+export function openEndpoint(serving: Serving, load: () => MaybePromise<App>): Fetch {
   let others: Fetch | undefined
   return checksFirst(serving, async (...request) => {
-    others ??= (await import('./app.ts')).createApp(serving).fetch
+    others ??= (await load()).createApp(serving).fetch
     return others(...request)
   })
 }

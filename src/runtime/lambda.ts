@@ -22,6 +22,7 @@ import { s3Documents } from '../store/s3/documents.ts'
 import { s3Packages } from '../store/s3/packages.ts'
 import { s3Uploads } from '../store/s3/uploads.ts'
 import type { Signer } from '../trust/keys.ts'
+import type { Fetch } from './checks-first.ts'
 import type { Features } from './compose.ts'
 import { nodeCup } from './cup-node.ts'
 import { functionFeatures } from './function-features.ts'
@@ -46,7 +47,7 @@ const isMirror = Boolean(process.env.PLATTE_UPSTREAM)
 /** One for each execution environment, opened at its start. */
 const opened = open(process.env)
   .catch((error: unknown) => brokenDeployment(problemOf(error), log))
-  .then(({ app, refresh }) => ({ refresh, app: bounded(app) }))
+  .then(({ fetch, refresh }) => ({ refresh, app: bounded(fetch) }))
 
 /**
  * Lambda's entry: an HTTP request, a schedule of EventBridge, or `{"source":"platte.refresh"}` sent by hand.
@@ -120,10 +121,10 @@ function openKeyBy(env: Environment): (url: string) => Promise<Signer> {
  * Bounds packages to what Lambda can return: 6 MB (1 MB behind a load balancer), and base64 adds a third. Other answers
  * are text with bounds of their own. A body that breaks off becomes an error, never a shorter package.
  */
-function bounded(app: Hono): Hono {
+function bounded(answer: Fetch): Hono {
   const outer = newHono()
   outer.all('*', async (c) => {
-    const response = await app.fetch(c.req.raw)
+    const response = await answer(c.req.raw)
     const isPackage = response.body !== null && response.headers.get('content-type') === 'application/octet-stream'
     const bytes = isPackage ? Number(response.headers.get('content-length')) : 0
     if (bytes <= mostBytes) return new Response(response.body && (await response.arrayBuffer()), response)

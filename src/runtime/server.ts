@@ -110,7 +110,7 @@ export async function serveWith(
       publicUrl: settings.publicUrl ?? urlOf(settings.host, port),
       background: () => (work: Promise<void>) => void work,
     })
-    return { fetch: openEndpoint(serving), checks: openChecks(serving) }
+    return { fetch: openEndpoint(serving, () => import('./app.ts')), checks: openChecks(serving) }
   }).catch((error: unknown) => {
     stopRefreshing()
     throw error

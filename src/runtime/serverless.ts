@@ -1,5 +1,5 @@
 /** What Workers and Lambda share: settings from variables alone, 500 in words where these are wrong, refreshing by schedule. */
-import type { Context, Hono } from 'hono'
+import type { Context } from 'hono'
 import { newCatalogCache } from '../catalog/cache.ts'
 import type { Slice } from '../catalog/edit-catalog.ts'
 import type { StoreReader } from '../catalog/read.ts'
@@ -13,13 +13,15 @@ import { systemRandom } from '../kernel/random.ts'
 import type { Environment } from '../kernel/setting.ts'
 import type { Signer } from '../trust/keys.ts'
 import { createApp } from './app.ts'
+import type { Fetch } from './checks-first.ts'
 import { type Features, missingFeatures, openFeatures, runLog, servingWith } from './compose.ts'
+import { openEndpoint } from './endpoint.ts'
 import { type KeySource, loadEnvSigner } from './own-settings.ts'
 import { refreshSlice } from './refresh-slice.ts'
 import { readSettings, type Settings, type SettingsWith, settingRows } from './settings.ts'
 
 export interface Deployment {
-  readonly app: Hono
+  readonly fetch: Fetch
   /**
    * Never throws: failures are in the log.
    * @returns `idle` without a timestamp key, an upstream or hooks: others keep the catalog fresh.
@@ -103,7 +105,7 @@ async function open(
     for (const tick of ticks) await tick(slice.most)
     return 'refreshed'
   }
-  return { app: createApp(serving), refresh }
+  return { fetch: openEndpoint(serving, () => ({ createApp })), refresh }
 }
 
 /** @throws PlatteError('configuration') at once for a key that this runtime cannot use. */
@@ -126,5 +128,5 @@ export function brokenDeployment(problem: string, log: Log): Deployment {
     report('refresh')
     return 'refreshed' as const
   }
-  return { app: newHono().notFound((c: Context) => refuse(c, 'configuration', problem)), refresh }
+  return { fetch: newHono().notFound((c: Context) => refuse(c, 'configuration', problem)).fetch, refresh }
 }

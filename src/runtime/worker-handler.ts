@@ -57,7 +57,7 @@ export function workerHandler(features: Features, uploads?: typeof r2Uploads, ov
   return {
     /** No async function: its promise would cost every check three turns of the queue. */
     fetch: (request: Request, env: Env, context: ExecutionContext): MaybePromise<Response> =>
-      after(deployment ?? opened(env), ({ app }) => app.fetch(request, env, context)),
+      after(deployment ?? opened(env), ({ fetch }) => fetch(request, env, context)),
     async scheduled(_: ScheduledController, env: Env): Promise<void> {
       await (deployment ?? (await opened(env))).refresh()
     },

@@ -60,12 +60,12 @@ test('a Worker, which has no key services, says so instead of serving', async ()
     newHasher: nodeHasher,
     bindings: {},
   }
-  const { app } = await openDeployment(settings, env, {
+  const { fetch } = await openDeployment(settings, env, {
     ...{ ...parts, features: [], log: () => {}, slice: { most: 1, opens: 1 }, background: () => undefined },
     transport: () => Promise.reject(new Error('no network')),
     openUploads: () => Promise.reject(new Error('no uploads')),
   })
-  const response = await app.request('/v1/update/')
+  const response = await fetch(new Request('http://127.0.0.1/v1/update/'))
   expect(response.status).toBe(500)
   expect(await response.text()).toContain('hashivault://timestamp: a Worker needs env://NAME')
 })

@@ -128,7 +128,7 @@ test('a deployment with an invalid policy answers every request with the problem
     PLATTE_PUBLISH_POLICY: '{"v":2}',
   }
   const documents = memoryDocuments()
-  const { app } = await openDeployment(readSettings(env, ['pin', 'publicUrl']), env, {
+  const { fetch } = await openDeployment(readSettings(env, ['pin', 'publicUrl']), env, {
     ...{
       documents,
       packages: memoryPackages(nodeHasher),
@@ -139,7 +139,7 @@ test('a deployment with an invalid policy answers every request with the problem
     ...{ slice: { most: 1, opens: 1 }, features: [publishFeature], bindings: {}, background: () => () => {} },
     openUploads: async () => memoryUploads({ clock: () => 0 }),
   })
-  const response = await app.request('/v1/publish')
+  const response = await fetch(new Request('http://127.0.0.1/v1/publish'))
   expect(response.status).toBe(500)
   expect(await response.json()).toMatchObject({ detail: expect.stringMatching(/^PLATTE_PUBLISH_POLICY: policy: v/) })
 })

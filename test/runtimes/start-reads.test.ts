@@ -101,12 +101,12 @@ test('with a wrong pin it does not start, and logs nothing of what it read besid
 test('a function reads its store in two rounds until its first answer', async () => {
   const { seen, publisher } = await published()
   const env = { PLATTE_ROOT: formatPin(publisher.pin), PLATTE_PUBLIC_URL: 'https://updates.example.org' }
-  const { app } = await openDeployment(readSettings(env, ['pin', 'publicUrl']), env, {
+  const { fetch } = await openDeployment(readSettings(env, ['pin', 'publicUrl']), env, {
     ...{ documents: publisher.documents, packages: publisher.packages, newHasher: publisher.newHasher },
     ...{ slice: { most: 1, opens: 1 }, features: [], bindings: {}, background: () => undefined, log: () => {} },
     transport: () => Promise.reject(new Error('no network')),
     openUploads: () => Promise.reject(new Error('no uploads')),
   })
-  expect(await (await app.fetch(check())).text()).toContain('<response protocol="3.0"')
+  expect(await (await fetch(check())).text()).toContain('<response protocol="3.0"')
   expect(seen.rounds).toBe(2)
 })
