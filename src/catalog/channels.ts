@@ -131,7 +131,7 @@ export function foldersOf({ app, releases }: Pick<ChannelManifest, 'app' | 'rele
   return named
 }
 
-/** By key in the store, of releases whose details are at hand. */
+/** By key in the store, of releases whose details are loaded. */
 export function packagesOf(manifest: Pick<ChannelManifest, 'app'> & { readonly releases: readonly DetailedRelease[] }) {
   const named = new Map<string, Package>()
   for (const [folder, { packages }] of foldersOf(manifest))

@@ -10,7 +10,7 @@ import { type CatalogState, type ChannelRef, channelEntry, encode } from './read
 const reserveBytes = 64 * 1024
 const warnFrom = 0.8
 
-/** Others may sign the catalog again: room for as many signatures as there can be. */
+/** Others may sign the catalog again: room for the most signatures that there can be. */
 const maxBytes = (kind: Kind, { root }: TrustedRoot): number =>
   kind === 'manifest' ? maxChannelBytes : maxCatalogBytesOf(root.format) - 4096
 const hintOf = {

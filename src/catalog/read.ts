@@ -39,9 +39,9 @@ export interface StoreReader extends RootReader {
 
 export interface StoreWriter extends StoreReader {
   readonly random: Random
-  /** The release keys at hand; none: nothing can be published. */
+  /** The release keys that it has; none: nothing can be published. */
   readonly release: readonly Signer[]
-  /** The timestamp keys at hand; none: what is committed waits for a refresh. */
+  /** The timestamp keys that it has; none: what is committed waits for a refresh. */
   readonly timestamp: readonly Signer[]
 }
 
@@ -213,7 +213,7 @@ export function channelEntry(catalog: Catalog, app: string, channel: string): Ca
 export const channelRefsOf = ({ apps }: Catalog): readonly ChannelRef[] =>
   Object.entries(apps).flatMap(([app, { channels }]) => Object.keys(channels).map((channel) => ({ app, channel })))
 
-/** The keys at hand that the role names. @throws PlatteError('credentials') without enough of them. */
+/** The keys that it has and the role names. @throws PlatteError('credentials') without enough of them. */
 export function signersOf(signers: readonly Signer[], role: RoleName, { root }: TrustedRoot): readonly Signer[] {
   const { threshold, keyIds } = root.roles[role]
   const byId = new Map(signers.map((signer) => [signer.keyId, signer]))

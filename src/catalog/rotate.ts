@@ -95,7 +95,7 @@ export async function reissueChannels(writer: StoreWriter, leaving?: string, bef
   return issued
 }
 
-/** @returns whether the timestamp key was at hand; otherwise the next refresh does it. */
+/** @returns whether there was a timestamp key; otherwise the next refresh does it. */
 export async function refreshIfAble(writer: StoreWriter, before?: TrustedRoot): Promise<boolean> {
   const { roles } = (await loadRoot(writer)).root
   const fit = writer.timestamp.filter(({ keyId }) => roles.timestamp.keyIds.includes(keyId))
