@@ -19,12 +19,15 @@ export async function uploadToWorker(dir: string, file: string): Promise<number>
   const issuer = await startIssuer()
   const { publisher, env } = await emptyStore(issuer)
   const ref = ['--persist-to', join(dir, 'r2'), '--env=']
+  const listed: { key: string; file: string }[] = []
   for await (const key of publisher.documents.list?.('') ?? []) {
-    const [document, copy] = [await publisher.documents.get(key, 2 ** 20), join(dir, 'document')]
-    await writeFile(copy, document?.bytes ?? '')
-    const put = ['r2', 'object', 'put', `platte/${key}`, '--local', '--file', copy, ...ref]
-    execFileSync(process.execPath, [wrangler, ...put], { cwd: root, stdio: ['ignore', 'ignore', 'inherit'] })
+    const [document, file] = [await publisher.documents.get(key, 2 ** 20), join(dir, `document-${listed.length}`)]
+    await writeFile(file, document?.bytes ?? '')
+    listed.push({ key, file })
   }
+  await writeFile(join(dir, 'documents.json'), JSON.stringify(listed))
+  const put = ['r2', 'bulk', 'put', 'platte', '--filename', join(dir, 'documents.json'), '--local', ...ref]
+  execFileSync(process.execPath, [wrangler, ...put], { cwd: root, stdio: ['ignore', 'ignore', 'inherit'] })
   const inspectorPort = await freePort()
   const vars = Object.entries(env).flatMap(([name, value]) => ['--var', `${name}:${value}`])
   const listen = ['--ip', '127.0.0.1', '--port', '0', '--inspector-port', String(inspectorPort)]

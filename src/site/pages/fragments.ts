@@ -40,15 +40,24 @@ const steps = [
   ['day', day, Number.POSITIVE_INFINITY],
 ] as const
 
-const formats = new Map<string, Intl.RelativeTimeFormat>()
+/** By language: making one takes longer than a card. */
+const formats = new Map<string, ReturnType<typeof newFormats>>()
+const newFormats = (lang: string) => ({
+  ago: new Intl.RelativeTimeFormat(lang),
+  weekday: new Intl.DateTimeFormat(lang, { weekday: 'long', timeZone: 'UTC' }),
+})
+
+function formatsOf({ lang }: Words) {
+  const found = formats.get(lang) ?? newFormats(lang)
+  formats.set(lang, found)
+  return found
+}
 
 /** e.g. `5 days ago`, or `in 5 days`. */
-function ago(at: number, { now, words: { lang, justNow } }: Shown): string {
-  if (Math.abs(at - now) < minute) return justNow
+function ago(at: number, { now, words }: Shown): string {
+  if (Math.abs(at - now) < minute) return words.justNow
   const [unit, length] = steps.find(([, , below]) => Math.abs(at - now) < below) ?? steps[2]
-  const format = formats.get(lang) ?? new Intl.RelativeTimeFormat(lang)
-  formats.set(lang, format)
-  return format.format(Math.trunc((at - now) / length), unit)
+  return formatsOf(words).ago.format(Math.trunc((at - now) / length), unit)
 }
 
 const marked = (at: number, text: string): Html => part`<time datetime="${isoText(at)}">${text}</time>`
@@ -63,7 +72,7 @@ export const time = (at: number, shown: Shown): Html =>
 /** e.g. `Tuesday 15:48 UTC (in 3 days)` within a week, else `2026-08-13 15:48 UTC (in 12 days)`. */
 export function soon(at: number, shown: Shown): Html {
   if (at - shown.now > 6 * day) return time(at, shown)
-  const weekday = new Intl.DateTimeFormat(shown.words.lang, { weekday: 'long', timeZone: 'UTC' }).format(at)
+  const weekday = formatsOf(shown.words).weekday.format(at)
   return part`${marked(at, `${weekday} ${timeText(at, 'minute').slice(11)}`)} <span class="ago">(${ago(at, shown)})</span>`
 }
 
