@@ -129,7 +129,7 @@ async function deliver({ locking, send, log }: Delivering, hook: Hook, lock: Loc
 }
 
 /** Groups with events that wait for long. @param freshMs how old a look may be. */
-export const problemsOf = (seen: ReadonlyMap<string, Seen>, now: Instant, freshMs = Number.POSITIVE_INFINITY) =>
+export const lateEvents = (seen: ReadonlyMap<string, Seen>, now: Instant, freshMs = Number.POSITIVE_INFINITY) =>
   [...seen].flatMap(([group, { entries, at }]) => {
     const [oldest] = entries
     if (oldest === undefined || now - Date.parse(oldest.at) <= lateMs || now - at > freshMs) return []

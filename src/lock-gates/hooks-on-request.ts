@@ -4,7 +4,7 @@ import type { Instant } from '../kernel/clock.ts'
 import { describeError } from '../kernel/log.ts'
 import { inParallel } from '../kernel/parallel.ts'
 import { claimMs } from '../locks/outbox.ts'
-import { groupsWithHooks, type Hooking, openCourier, problemsOf } from './courier.ts'
+import { groupsWithHooks, type Hooking, lateEvents, openCourier } from './courier.ts'
 import { hookOf } from './lists.ts'
 
 /** No round begins later than this: with the longest one, a run ends within the 30 seconds of Workers and of the function. */
@@ -57,6 +57,6 @@ export function openHooks({ hooks, ...delivering }: Hooking): Extension {
       const turn = Array.from({ length: Math.min(most, groups.length) }, (_, i) => groups[(first + i) % groups.length])
       await inParallel(turn, atOnce, (group = '') => deliver(group, until))
     },
-    problems: async () => problemsOf(seen, clock(), freshMs),
+    problems: async () => lateEvents(seen, clock(), freshMs),
   }
 }

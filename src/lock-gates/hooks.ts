@@ -5,7 +5,7 @@
 import type { Extension, Gauge } from '../checks/serving.ts'
 import { describeError } from '../kernel/log.ts'
 import { repeat } from '../kernel/repeat.ts'
-import { groupsWithHooks, type Hooking, openCourier, problemsOf, type Seen } from './courier.ts'
+import { groupsWithHooks, type Hooking, lateEvents, openCourier, type Seen } from './courier.ts'
 import { hookOf } from './lists.ts'
 import { openSchedule } from './schedule.ts'
 
@@ -42,7 +42,7 @@ export function openHooks({ hooks, ...delivering }: Hooking): HookExtension {
     name: 'lock-hooks',
     lockHook: { claim: (group) => hookOf(hooks, group) && by, wake },
     gauges: async () => gaugesOf(counts, seen),
-    problems: async () => problemsOf(seen, locking.clock()),
+    problems: async () => lateEvents(seen, locking.clock()),
     close: async () => {
       await stopLooking()
       await close()

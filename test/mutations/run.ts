@@ -24,7 +24,7 @@ async function problemOf({ promise, suite }: Kept, report: string): Promise<stri
   })
   const errors = await text(child.stderr)
   const { numPassedTests: passed, numFailedTests: failed } = readReport(report)
-  if (passed === 0) return `${suite} did not run: ${errors.trim().split('\n')[0]}`
+  if (passed === 0) return `${suite} did not run: ${/^\w*Error: .*$/m.exec(errors)?.[0] ?? errors.trim()}`
   return failed === 0 ? `${suite} passes without it` : undefined
 }
 
