@@ -1,7 +1,6 @@
 /** Puts a release of one channel into another: the same bytes under the same keys, so nothing is copied. */
 import { packagesOf, unknownChannel } from '../catalog/channels.ts'
 import { type ChannelManifest, defaultRampOf } from '../documents/channel.ts'
-import { defined } from '../kernel/json.ts'
 import { addRelease, findRelease, loadedBoard, refusal, withFollowed } from '../release/add-release.ts'
 import {
   type Channel,
@@ -202,6 +201,6 @@ export const markOnce = (
 
 /** What a release can run on goes with it; lists of machines belong to the channel. */
 function ownTarget({ target }: Release): Target | undefined {
-  const { oem, os, from } = target ?? {}
-  return oem || os || from ? defined({ oem, os, from }) : undefined
+  const { machines: _, ...own } = target ?? {}
+  return Object.keys(own).length > 0 ? own : undefined
 }

@@ -184,18 +184,8 @@ function problemOf(parameters: Readonly<Record<string, readonly string[]>>): str
 }
 
 function questionOf(asked: Readonly<Record<string, string>>): Omit<ExplainQuery, 'audience'> {
-  const {
-    app = '',
-    channel = '',
-    version = '',
-    board = '',
-    machine: machineId = '',
-    oem = '',
-    os = '',
-    prefix,
-    at,
-  } = asked
-  const { scheme, wariness, browser } = asked
+  const { app = '', channel = '', version = '', board = '', machine: machineId = '', oem = '', prefix, at } = asked
+  const { scheme, wariness, browser, os = '' } = asked
   return {
     query: {
       ...{ app: appKey(app), channel: groupOf(channel), version, board, machineId, oem, os },

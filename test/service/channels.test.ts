@@ -621,6 +621,7 @@ describe('edits that would make a release unavailable to everyone are refused', 
     ['a window of no length', { windows: [{ ...day, to: day.from }] }, /the windows of 3: .* has no length/],
     ['a place that is nowhere', { windows: [{ ...day, timeZone: 'Mars/Base' }] }, /the windows of 3: .*"Mars\/Base"/],
     ['an invalid range', { target: { from: 'new ones' } }, /the target of 3: "new ones" is not a range/],
+    ['an invalid range of systems', { target: { os: 'new ones' } }, /the target of 3: "new ones" is not a range/],
   ])('%s', async (_, fields, words) => {
     const before = await storedCatalog(store)
     const told = await refusal(edit(store.publisher, set('3', fields as Partial<Release>)))
